@@ -1,0 +1,142 @@
+//! Which blobs a repository may serve. A digest is not a right to its bytes: a repository must hold the blob
+//! (it was pushed, mounted or filled there) or have a manifest that names it.
+
+use chrono::{DateTime, Utc};
+use oci::{Digest, RepositoryName};
+
+use crate::cache::{Forget, digest_key};
+use crate::sql::Growing;
+use crate::{Db, Error, Visibility, sql};
+
+/// What a repository may do with a blob.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BlobRight {
+    /// It was pushed, mounted or filled here: serve it.
+    Held {
+        /// The count of its bytes.
+        size: u64,
+    },
+    /// A manifest stored here names it: its upstream may be asked.
+    Named {
+        /// The count of its bytes, as that manifest says.
+        size: u64,
+    },
+    /// Nothing here knows it.
+    None,
+}
+
+impl Db {
+    /// Makes the repository a holder of the blob, whose bytes are safe. Makes no repository row.
+    pub async fn link_blob(
+        &self,
+        repository: &RepositoryName,
+        project_id: i64,
+        digest: &Digest,
+        size: u64,
+        now: DateTime<Utc>,
+    ) -> Result<(), Error> {
+        let mut write = self.write().await?;
+        // Held again is held since now: a push that found the blob here must find it when its manifest comes.
+        let upsert = "INSERT INTO held_blobs (repository, digest, project_id, size, held_at) VALUES ($1, $2, $3, $4, $5) \
+                      ON CONFLICT (repository, digest) DO UPDATE SET held_at = excluded.held_at";
+        let values = [
+            repository.as_str().into(),
+            digest.as_str().into(),
+            project_id.into(),
+            sql::size(size).into(),
+            sql::micros(now).into(),
+        ];
+        sql::execute(write.sql(), upsert, values)
+            .await
+            .map_err(|error| error.or_missing("project"))?;
+        write.forget(Forget::Right(digest_key(repository, digest)));
+        write.commit().await
+    }
+
+    /// The repository no longer holds the blob; whether it did.
+    pub async fn unlink_blob(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<bool, Error> {
+        let mut write = self.write().await?;
+        let delete = "DELETE FROM held_blobs WHERE repository = $1 AND digest = $2";
+        let deleted = sql::execute(
+            write.sql(),
+            delete,
+            [repository.as_str().into(), digest.as_str().into()],
+        )
+        .await?;
+        write.forget(Forget::Right(digest_key(repository, digest)));
+        write.commit().await?;
+        Ok(deleted > 0)
+    }
+
+    /// What the repository may do with the blob; answered from memory.
+    pub async fn blob_right(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<BlobRight, Error> {
+        let load = async {
+            let select = "SELECT (SELECT h.size FROM held_blobs h WHERE h.repository = $1 AND h.digest = $2) AS held, \
+                          (SELECT d.size FROM descriptors d WHERE d.digest = $2 AND NOT d.is_child \
+                           AND d.repository_id = (SELECT r.id FROM repositories r WHERE r.name = $1) LIMIT 1) AS named";
+            let row = sql::one(
+                self.read(),
+                select,
+                [repository.as_str().into(), digest.as_str().into()],
+            )
+            .await?;
+            let Some(row) = row else { return Ok(None) };
+            let size = |column| {
+                Ok::<_, Error>(sql::get::<Option<i64>>(&row, column)?.map(i64::unsigned_abs))
+            };
+            let held = size("held")?.map(|size| BlobRight::Held { size });
+            let named = size("named")?.map(|size| BlobRight::Named { size });
+            Ok(held.or(named))
+        };
+        let found = self
+            .hot
+            .rights
+            .get_or_load(&digest_key(repository, digest), load)
+            .await?;
+        Ok(found.unwrap_or(BlobRight::None))
+    }
+
+    /// Whether a repository of some project on that upstream holds the blob.
+    pub async fn is_blob_from_upstream(
+        &self,
+        digest: &Digest,
+        upstream_id: i64,
+    ) -> Result<bool, Error> {
+        let select = "SELECT COUNT(*) FROM (SELECT 1 FROM held_blobs h JOIN projects p ON p.id = h.project_id \
+                      WHERE h.digest = $1 AND p.upstream_id = $2 LIMIT 1) AS h";
+        Ok(sql::count(
+            self.read(),
+            select,
+            [digest.as_str().into(), upstream_id.into()],
+        )
+        .await?
+            > 0)
+    }
+
+    /// A repository that holds the blob, in a project these eyes see: what an anonymous mount mounts from.
+    pub async fn find_blob_holder(
+        &self,
+        digest: &Digest,
+        visible_to: Visibility,
+    ) -> Result<Option<String>, Error> {
+        let tables = "SELECT h.repository FROM held_blobs h JOIN projects p ON p.id = h.project_id WHERE h.digest = ";
+        let mut select = Growing::new(tables);
+        select.bind(digest.as_str());
+        visible_to.push(&mut select);
+        select.push(" ORDER BY h.repository LIMIT 1");
+        select
+            .all(self.read())
+            .await?
+            .first()
+            .map(|row| sql::get(row, "repository"))
+            .transpose()
+    }
+}

@@ -1,0 +1,42 @@
+//! What Roadstead knows: projects, repositories, artifacts, tags, blobs held, upstreams, people.
+//!
+//! One [`Db`] over SQLite or PostgreSQL, one code path for both. A method is one transaction is one fact.
+//! Names are compared byte by byte. This crate never touches bytes: a row that names bytes is written
+//! after the bytes are safe, by whoever calls.
+
+mod db;
+mod error;
+mod page;
+
+mod artifacts;
+mod blobs;
+mod descriptors;
+mod listing;
+mod members;
+mod notes;
+mod projects;
+mod repositories;
+mod settings;
+mod sweep;
+mod tags;
+mod uploads;
+mod upstreams;
+mod users;
+
+mod cache;
+mod migrations;
+mod select;
+mod sql;
+
+pub use artifacts::{ManifestRow, RecordManifest, Recorded};
+pub use blobs::BlobRight;
+pub use db::{Config, Db};
+pub use error::Error;
+pub use listing::{Accessory, Artifact, ArtifactReference};
+pub use members::{Member, Role};
+pub use page::{Filter, Order, Page, PageError, Paged, Test};
+pub use projects::{NewProject, Project, ProjectFilter, Visibility};
+pub use repositories::{Repository, RepositoryFilter};
+pub use tags::{TagEntry, TagRow};
+pub use upstreams::{NewUpstream, Upstream, UpstreamUpdate};
+pub use users::{NewUser, User, UserProfile};

@@ -1,0 +1,254 @@
+//! Notes: pull counts, pull times and check times, kept in memory and written together by [`Db::flush`].
+//!
+//! A hit writes nothing to the database. What a crash loses is at most the last second's counts.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use chrono::{DateTime, Utc};
+use oci::{RepositoryName, Tag};
+use sea_orm::{ConnectionTrait, DbErr, Value};
+
+use crate::cache::tag_key;
+use crate::sql::{self, Growing};
+use crate::{Db, Error};
+
+/// Different tags or artifacts noted between two flushes. What comes on top is not counted: better than to grow.
+const MAX_NOTES: usize = 10_000;
+
+/// What is noted and not yet written.
+#[derive(Default)]
+pub(crate) struct Notes {
+    pending: Mutex<Pending>,
+    /// One flush at a time.
+    flushing: tokio::sync::Mutex<()>,
+}
+
+#[derive(Default)]
+struct Pending {
+    pulls: HashMap<(i64, Option<Box<str>>), Pull>,
+    checks: HashMap<Box<str>, Check>,
+    /// Taken by a flush that is not committed yet.
+    checks_in_flight: Arc<HashMap<Box<str>, Check>>,
+}
+
+#[derive(Clone)]
+struct Pull {
+    repository: Box<str>,
+    count: i64,
+    at: i64,
+}
+
+#[derive(Clone)]
+struct Check {
+    repository: Box<str>,
+    tag: Box<str>,
+    at: i64,
+}
+
+impl Db {
+    /// Notes that the tag's upstream was asked: seen by [`Db::find_tag`] at once, in the database after the next flush.
+    pub fn note_checked(&self, repository: &RepositoryName, tag: &Tag, now: DateTime<Utc>) {
+        let (key, at) = (tag_key(repository, tag), sql::micros(now));
+        self.notes.lock().note_check(key.clone(), || Check {
+            repository: repository.as_str().into(),
+            tag: tag.as_str().into(),
+            at,
+        });
+        if let Some(found) = self.hot.tags.peek(&key) {
+            found
+                .checked_at_micros
+                .fetch_max(at, std::sync::atomic::Ordering::Relaxed);
+        }
+    }
+
+    /// Notes a pull of the artifact, by that tag where it was one; in the database after the next flush.
+    pub fn note_pull(
+        &self,
+        artifact_id: i64,
+        tag: Option<&Tag>,
+        repository: &RepositoryName,
+        now: DateTime<Utc>,
+    ) {
+        let key = (artifact_id, tag.map(|tag| tag.as_str().into()));
+        self.notes
+            .lock()
+            .note_pull(key, 1, sql::micros(now), || repository.as_str().into());
+    }
+
+    /// Writes the notes in one transaction: call it every second, and at the end. What failed is kept for the next time.
+    pub async fn flush(&self) -> Result<(), Error> {
+        if self.notes.lock().is_empty() {
+            return Ok(());
+        }
+        // On a task of its own, so that a caller that leaves loses no notes and leaves none half written.
+        let db = self.clone();
+        let task = tokio::spawn(async move { db.flush_now().await });
+        task.await
+            .unwrap_or_else(|error| Err(Error::Database(DbErr::Custom(error.to_string()))))
+    }
+
+    async fn flush_now(&self) -> Result<(), Error> {
+        let _turn = self.notes.flushing.lock().await;
+        let (pulls, checks) = self.notes.lock().take();
+        let outcome = self.write_notes(&pulls, &checks).await;
+        let mut pending = self.notes.lock();
+        pending.checks_in_flight = Arc::default();
+        if outcome.is_err() {
+            for (key, pull) in pulls {
+                pending.note_pull(key, pull.count, pull.at, || pull.repository);
+            }
+            for (key, check) in checks.iter() {
+                pending.note_check(key.clone(), || check.clone());
+            }
+        }
+        outcome
+    }
+
+    async fn write_notes(
+        &self,
+        pulls: &HashMap<(i64, Option<Box<str>>), Pull>,
+        checks: &HashMap<Box<str>, Check>,
+    ) -> Result<(), Error> {
+        let write = self.write().await?;
+        let on = write.sql();
+        // Artifacts, tags, repositories: the order in which a manifest is recorded, so that two nodes never wait in a ring.
+        let mut artifacts: HashMap<i64, i64> = HashMap::new();
+        let mut repositories: HashMap<&str, i64> = HashMap::new();
+        for ((artifact_id, _), pull) in pulls {
+            let at = artifacts.entry(*artifact_id).or_insert(pull.at);
+            *at = pull.at.max(*at);
+            *repositories.entry(&pull.repository).or_default() += pull.count;
+        }
+        let rows: Vec<_> = artifacts
+            .iter()
+            .map(|(id, at)| [(*id).into(), (*at).into()])
+            .collect();
+        update(on, ARTIFACTS_PULLED, &rows).await?;
+        update(on, PARENTS_PULLED, &rows).await?;
+        let tags = pulls
+            .iter()
+            .filter_map(|((id, tag), pull)| Some((*id, tag.as_deref()?, pull.at)));
+        let rows: Vec<_> = tags
+            .map(|(id, tag, at)| [id.into(), tag.into(), at.into()])
+            .collect();
+        update(on, TAGS_PULLED, &rows).await?;
+        let checks = checks.values().map(|check| {
+            [
+                (&*check.repository).into(),
+                (&*check.tag).into(),
+                check.at.into(),
+            ]
+        });
+        update(on, TAGS_CHECKED, &checks.collect::<Vec<_>>()).await?;
+        let rows: Vec<_> = repositories
+            .into_iter()
+            .map(|(name, count)| [name.into(), count.into()])
+            .collect();
+        update(on, REPOSITORIES_PULLED, &rows).await?;
+        write.commit().await
+    }
+}
+
+const ARTIFACTS_PULLED: [&str; 2] = [
+    "UPDATE artifacts SET pulled_at = v.column2 FROM (VALUES ",
+    ") AS v WHERE artifacts.id = v.column1 AND (artifacts.pulled_at IS NULL OR artifacts.pulled_at < v.column2)",
+];
+/// Who pulls a child pulls its index: clients ask for the index by tag once, and for the child by digest ever after.
+const PARENTS_PULLED: [&str; 2] = [
+    "UPDATE artifacts SET pulled_at = p.pulled_at FROM (SELECT d.artifact_id, MAX(v.column2) AS pulled_at FROM (VALUES ",
+    ") AS v JOIN artifacts c ON c.id = v.column1 \
+     JOIN descriptors d ON d.digest = c.digest AND d.repository_id = c.repository_id AND d.is_child GROUP BY d.artifact_id) AS p \
+     WHERE artifacts.id = p.artifact_id AND (artifacts.pulled_at IS NULL OR artifacts.pulled_at < p.pulled_at)",
+];
+const TAGS_PULLED: [&str; 2] = [
+    "UPDATE tags SET pulled_at = v.column3 FROM (VALUES ",
+    ") AS v WHERE tags.artifact_id = v.column1 AND tags.name = v.column2 \
+     AND (tags.pulled_at IS NULL OR tags.pulled_at < v.column3)",
+];
+const TAGS_CHECKED: [&str; 2] = [
+    "UPDATE tags SET checked_at = v.column3 FROM (VALUES ",
+    ") AS v JOIN repositories r ON r.name = v.column1 \
+     WHERE tags.repository_id = r.id AND tags.name = v.column2 AND tags.checked_at < v.column3",
+];
+const REPOSITORIES_PULLED: [&str; 2] = [
+    "UPDATE repositories SET pull_count = pull_count + v.column2 FROM (VALUES ",
+    ") AS v WHERE repositories.name = v.column1",
+];
+
+/// Runs an update over many rows of values, a chunk at a time.
+async fn update<C: ConnectionTrait, const N: usize>(
+    on: &C,
+    [before, after]: [&str; 2],
+    rows: &[[Value; N]],
+) -> Result<(), Error> {
+    for chunk in rows.chunks(sql::CHUNK) {
+        let mut statement = Growing::new(before);
+        statement.bind_rows(chunk.iter().cloned()).push(after);
+        statement.execute(on).await?;
+    }
+    Ok(())
+}
+
+impl Notes {
+    /// When the tag was last noted as checked, if that is not in the database yet.
+    pub(crate) fn checked_at(&self, key: &str) -> Option<i64> {
+        let pending = self.lock();
+        let noted = [pending.checks.get(key), pending.checks_in_flight.get(key)];
+        noted.into_iter().flatten().map(|check| check.at).max()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Pending> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Pending {
+    fn is_empty(&self) -> bool {
+        self.pulls.is_empty() && self.checks.is_empty()
+    }
+
+    fn note_pull(
+        &mut self,
+        key: (i64, Option<Box<str>>),
+        count: i64,
+        at: i64,
+        repository: impl FnOnce() -> Box<str>,
+    ) {
+        if let Some(pull) = self.pulls.get_mut(&key) {
+            pull.count += count;
+            pull.at = pull.at.max(at);
+        } else if self.pulls.len() < MAX_NOTES {
+            self.pulls.insert(
+                key,
+                Pull {
+                    repository: repository(),
+                    count,
+                    at,
+                },
+            );
+        }
+    }
+
+    fn note_check(&mut self, key: Box<str>, check: impl FnOnce() -> Check) {
+        if let Some(known) = self.checks.get_mut(&key) {
+            known.at = known.at.max(check().at);
+        } else if self.checks.len() < MAX_NOTES {
+            self.checks.insert(key, check());
+        }
+    }
+
+    #[expect(clippy::type_complexity, reason = "the two maps, taken together")]
+    fn take(
+        &mut self,
+    ) -> (
+        HashMap<(i64, Option<Box<str>>), Pull>,
+        Arc<HashMap<Box<str>, Check>>,
+    ) {
+        self.checks_in_flight = Arc::new(std::mem::take(&mut self.checks));
+        (
+            std::mem::take(&mut self.pulls),
+            self.checks_in_flight.clone(),
+        )
+    }
+}

@@ -1,0 +1,72 @@
+//! What the janitor asks: which stored bytes nothing names, which holds nothing names.
+
+use chrono::{DateTime, Utc};
+use oci::Digest;
+
+use crate::cache::{Forget, digest_key};
+use crate::sql::Growing;
+use crate::{Db, Error, sql};
+
+impl Db {
+    /// Those of `digests` that no repository holds, has as a manifest, or names in one.
+    pub async fn unreferenced_blobs(&self, digests: &[Digest]) -> Result<Vec<Digest>, Error> {
+        let mut unreferenced = Vec::new();
+        for chunk in digests.chunks(sql::CHUNK) {
+            let mut select = Growing::new("SELECT v.column1 AS digest FROM (VALUES ");
+            select.bind_rows(chunk.iter().map(|digest| [digest.as_str().into()])).push(
+                ") AS v WHERE NOT EXISTS (SELECT 1 FROM held_blobs h WHERE h.digest = v.column1) \
+                 AND NOT EXISTS (SELECT 1 FROM artifacts a WHERE a.digest = v.column1) \
+                 AND NOT EXISTS (SELECT 1 FROM descriptors d WHERE d.digest = v.column1)",
+            );
+            for row in select.all(self.read()).await? {
+                unreferenced.push(sql::get_digest(&row, "digest")?);
+            }
+        }
+        Ok(unreferenced)
+    }
+
+    /// Drops the holds older than `older_than` that no manifest of their repository names (pushes that were never
+    /// completed, manifests since deleted); how many.
+    pub async fn drop_unnamed_holds(&self, older_than: DateTime<Utc>) -> Result<u64, Error> {
+        let before = sql::micros(older_than);
+        let select = format!(
+            "SELECT repository, digest FROM held_blobs WHERE held_at < $1 AND {IS_UNNAMED}"
+        );
+        let unnamed = sql::all(self.read(), &select, [before.into()]).await?;
+        let mut dropped = 0;
+        // A chunk a transaction, asked again inside it: the janitor must not keep pushes waiting.
+        for chunk in unnamed.chunks(sql::CHUNK) {
+            let mut delete = Growing::new("DELETE FROM held_blobs WHERE held_at < ");
+            delete
+                .bind(before)
+                .push(" AND ")
+                .push(IS_UNNAMED)
+                .push(" AND (repository, digest) IN (VALUES ");
+            let mut rows = Vec::with_capacity(chunk.len());
+            for row in chunk {
+                rows.push([
+                    sql::get::<String>(row, "repository")?.into(),
+                    sql::get::<String>(row, "digest")?.into(),
+                ]);
+            }
+            delete
+                .bind_rows(rows)
+                .push(") RETURNING repository, digest");
+            let mut write = self.write().await?;
+            for row in delete.all(write.sql()).await? {
+                let repository: String = sql::get(&row, "repository")?;
+                write.forget(Forget::Right(digest_key(
+                    repository,
+                    &sql::get_digest(&row, "digest")?,
+                )));
+                dropped += 1;
+            }
+            write.commit().await?;
+        }
+        Ok(dropped)
+    }
+}
+
+/// Of a row of `held_blobs`.
+const IS_UNNAMED: &str = "NOT EXISTS (SELECT 1 FROM descriptors d JOIN repositories r ON r.id = d.repository_id \
+     WHERE d.digest = held_blobs.digest AND r.name = held_blobs.repository)";

@@ -1,0 +1,79 @@
+//! Stories about what Roadstead knows, told on SQLite and again on a real PostgreSQL where one is installed.
+
+mod artifacts;
+mod blobs;
+mod concurrency;
+mod harness;
+mod people;
+mod projects;
+mod start;
+
+use harness::{Postgres, Sqlite};
+
+/// Each story is one test on SQLite, and one part of the test on PostgreSQL: its server takes seconds to start.
+macro_rules! stories {
+    ($($file:ident: $($story:ident),+;)+) => {
+        $($(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $story() {
+                let sqlite = Sqlite::new();
+                $file::$story(sqlite.connect().await).await;
+            }
+        )+)+
+
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn the_same_stories_hold_on_postgresql() {
+            let Some(postgres) = Postgres::start() else { return };
+            $($(
+                harness::say(concat!("on PostgreSQL: ", stringify!($story)));
+                $file::$story(postgres.connect(stringify!($story)).await).await;
+            )+)+
+            concurrency::two_nodes_see_each_others_facts(&postgres).await;
+            projects::fifty_thousand_repositories_are_listed_quickly(postgres.create("many").await).await;
+        }
+    };
+}
+
+stories! {
+    artifacts:
+        a_manifest_its_repository_and_its_tag_become_facts_together,
+        a_moved_tag_says_where_it_was,
+        recording_again_changes_nothing_but_the_check_time,
+        an_index_is_listed_with_its_children_and_they_under_it,
+        artifacts_are_found_by_harbors_queries,
+        referrers_are_listed_with_type_and_annotations,
+        tags_are_ordered_and_told_apart_byte_by_byte,
+        what_is_deleted_is_forgotten_at_once,
+        ten_thousand_descriptors_are_recorded;
+    blobs:
+        a_blob_is_held_or_named_or_neither,
+        a_blob_is_mounted_from_where_the_caller_may_look,
+        the_sweep_names_only_what_nothing_needs,
+        an_upload_knows_its_repository,
+        settings_are_kept;
+    concurrency:
+        many_writers_never_find_the_database_busy,
+        one_manifest_recorded_by_many_is_new_once,
+        a_reader_never_sees_a_tag_move_back,
+        a_writer_that_leaves_leaves_memory_and_database_agreeing,
+        pulls_and_checks_are_counted_in_one_write,
+        a_hit_needs_no_database,
+        every_method_can_run_on_any_thread;
+    people:
+        the_first_user_is_number_one,
+        a_name_or_address_is_given_once,
+        a_deleted_users_projects_go_to_the_first_administrator,
+        roles_follow_their_changes_at_once;
+    projects:
+        a_project_is_what_was_said_of_it,
+        people_see_the_projects_that_are_theirs_to_see,
+        a_project_goes_only_when_it_is_empty,
+        an_upstream_keeps_its_secret_and_goes_only_when_unused,
+        repositories_are_listed_in_pages;
+}
+
+#[tokio::test]
+async fn fifty_thousand_repositories_are_listed_quickly() {
+    let sqlite = Sqlite::new();
+    projects::fifty_thousand_repositories_are_listed_quickly(sqlite.url()).await;
+}

@@ -1,0 +1,82 @@
+//! Starting on what is there: nothing, an older schema, a newer one, the wrong address.
+
+use metadata::{Config, Db, Error};
+use sea_orm::{ConnectionTrait, Database};
+
+use crate::harness::{Sqlite, image, name, project, record, tag};
+
+#[tokio::test]
+async fn facts_outlive_the_process() {
+    let sqlite = Sqlite::new();
+    let db = sqlite.connect().await;
+    let hub = project(&db, "hub").await;
+    record(&db, &hub, "hub/app", &image("any"), Some("v1"), 1).await;
+    db.note_pull(1, Some(&tag("v1")), &name("hub/app"), crate::harness::at(2));
+    db.close().await;
+    let db = sqlite.connect().await;
+    assert!(
+        db.find_tag(&name("hub/app"), &tag("v1"))
+            .await
+            .unwrap()
+            .is_some()
+    );
+    assert_eq!(
+        db.find_repository(&name("hub/app"))
+            .await
+            .unwrap()
+            .unwrap()
+            .pull_count,
+        1,
+        "closing flushes"
+    );
+    db.ping().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_newer_schema_is_refused_in_a_sentence() {
+    let sqlite = Sqlite::new();
+    sqlite.connect().await.close().await;
+    let raw = Database::connect(sqlite.url()).await.unwrap();
+    let newer = "INSERT INTO seaql_migrations (version, applied_at) VALUES ('m9999_future', 0)";
+    raw.execute_unprepared(newer).await.unwrap();
+    raw.close().await.unwrap();
+    let refused = Db::connect(Config { url: sqlite.url() })
+        .await
+        .err()
+        .unwrap();
+    assert!(
+        matches!(&refused, Error::NewerSchema { found, .. } if found == "m9999_future"),
+        "{refused}"
+    );
+    assert!(refused.to_string().contains("newer Roadstead"));
+}
+
+#[tokio::test]
+async fn an_address_of_nothing_known_is_refused() {
+    for url in ["mysql://localhost/x", "", "roadstead.db"] {
+        let refused = Db::connect(Config { url: url.into() }).await.err().unwrap();
+        assert!(matches!(refused, Error::Configuration(_)), "{refused}");
+    }
+    let nowhere = Db::connect(Config {
+        url: "sqlite:///no/such/folder/roadstead.db?mode=rwc".into(),
+    })
+    .await;
+    assert!(matches!(nowhere.err(), Some(Error::Database(_))));
+}
+
+#[tokio::test]
+async fn a_database_in_memory_serves_for_trying_out() {
+    let db = Db::connect(Config {
+        url: "sqlite::memory:".into(),
+    })
+    .await
+    .unwrap();
+    let hub = project(&db, "hub").await;
+    record(&db, &hub, "hub/app", &image("any"), Some("v1"), 1).await;
+    assert!(
+        db.find_tag(&name("hub/app"), &tag("v1"))
+            .await
+            .unwrap()
+            .is_some()
+    );
+}
