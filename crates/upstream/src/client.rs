@@ -1,0 +1,365 @@
+//! A registry's questions and answers, as the rest of the program asks them.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Method;
+use oci::{Digest, MAX_MANIFEST_BYTES, Reference, Scope, media_type};
+use url::Url;
+
+use crate::egress::Ways;
+use crate::provider::{self, docker_hub};
+use crate::request::{Answer, Request, Sender};
+use crate::{BlobStream, Breaker, Config, Endpoint, Error, Kind, Patience, body};
+
+/// A registry, for one endpoint and its credential. Clones share connections, tokens and breaker. When the
+/// endpoint changes a new client is made, and nothing of the old credential lives on in it.
+#[derive(Clone)]
+pub struct Client(Arc<Inner>);
+
+struct Inner {
+    id: i64,
+    name: String,
+    is_docker_hub: bool,
+    has_credential: bool,
+    config: Config,
+    base: Url,
+    sender: Sender,
+}
+
+/// What a registry says of a manifest without sending it. A registry need not say any of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ManifestHead {
+    /// Which bytes the reference names now.
+    pub digest: Option<Digest>,
+    /// Their type, without parameters.
+    pub media_type: Option<String>,
+    /// Their count.
+    pub size: Option<u64>,
+}
+
+/// A manifest as it came. Where it was asked for by digest, its bytes have that digest.
+#[derive(Clone, Debug)]
+pub struct FetchedManifest {
+    /// The bytes.
+    pub bytes: Bytes,
+    /// The type the registry gives them, without parameters.
+    pub media_type: Option<String>,
+    /// The digest the registry gives them; not checked against the bytes.
+    pub digest_header: Option<Digest>,
+}
+
+/// What a registry says of a blob without sending it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BlobHead {
+    /// Its size, where the registry says.
+    pub size: Option<u64>,
+}
+
+/// A blob on its way.
+#[derive(Debug)]
+pub struct BlobBody {
+    /// The offset of the stream's first byte: the one asked for, or 0 where the registry knows no ranges.
+    pub start: u64,
+    /// The size of the whole blob, where the registry says.
+    pub total: Option<u64>,
+    /// The bytes from `start` to the end.
+    pub stream: BlobStream,
+}
+
+impl Client {
+    /// A client for `endpoint`. Nothing is sent: a program starts with all its registries out of reach.
+    ///
+    /// # Errors
+    /// [`Error::Configuration`] for a URL, certificate or proxy that cannot be read.
+    pub fn new(endpoint: Endpoint, config: &Config) -> Result<Self, Error> {
+        let base = provider::data_url(&endpoint)?;
+        let is_docker_hub = endpoint.kind == Kind::DockerHub
+            || base.host_str().is_some_and(docker_hub::is_name_of_it);
+        // Harbor sends an empty access key for "nobody".
+        let credential = endpoint
+            .credential
+            .clone()
+            .filter(|credential| !credential.username.is_empty());
+        let (id, name, has_credential) = (endpoint.id, endpoint.name.clone(), credential.is_some());
+        let ways = Arc::new(Ways::new(endpoint, base.clone(), config.clone()));
+        ways.check()?;
+        let sender = Sender::new(ways, credential);
+        Ok(Self(Arc::new(Inner {
+            id,
+            name,
+            is_docker_hub,
+            has_credential,
+            config: config.clone(),
+            base,
+            sender,
+        })))
+    }
+
+    /// The endpoint's number.
+    pub fn id(&self) -> i64 {
+        self.0.id
+    }
+
+    /// The endpoint's name.
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// Whether `nginx` means `library/nginx` there.
+    pub fn is_docker_hub(&self) -> bool {
+        self.0.is_docker_hub
+    }
+
+    /// Whether a question that a cached copy can answer is worth asking.
+    pub fn breaker(&self) -> &Breaker {
+        self.0.sender.breaker()
+    }
+
+    /// Which manifest `reference` names now.
+    ///
+    /// # Errors
+    /// Any [`Error`].
+    pub async fn head_manifest(
+        &self,
+        repository: &str,
+        reference: &Reference,
+        patience: Patience,
+    ) -> Result<ManifestHead, Error> {
+        let request = self.manifest_request(Method::HEAD, repository, reference)?;
+        let asked = async {
+            match self.0.sender.send(&request).await {
+                Ok(answer) => Ok(ManifestHead {
+                    digest: digest_header(&answer),
+                    media_type: answer.media_type(),
+                    size: answer.content_length(),
+                }),
+                // It takes no HEAD. That is no failure of the manifest: the caller will GET it.
+                Err(Error::Failed { status: 405 | 501 }) => Ok(ManifestHead::default()),
+                Err(error) => Err(error),
+            }
+        };
+        self.0.sender.within(self.limit(patience), asked).await
+    }
+
+    /// The manifest `reference` names now, whole and byte for byte.
+    ///
+    /// # Errors
+    /// Any [`Error`]; [`Error::BadAnswer`] for a web page, for more than 4 MiB, and for bytes that do not have
+    /// the digest asked for.
+    pub async fn manifest(
+        &self,
+        repository: &str,
+        reference: &Reference,
+        patience: Patience,
+    ) -> Result<FetchedManifest, Error> {
+        let request = self.manifest_request(Method::GET, repository, reference)?;
+        let asked = async {
+            let answer = self.0.sender.send(&request).await?;
+            let (media_type, digest_header) = (answer.media_type(), digest_header(&answer));
+            let bytes = body::read_whole(answer.response, MAX_MANIFEST_BYTES).await?;
+            Ok(FetchedManifest {
+                bytes,
+                media_type,
+                digest_header,
+            })
+        };
+        let fetched = self.0.sender.within(self.limit(patience), asked).await?;
+        match reference.digest() {
+            Some(digest) if Digest::of(digest.algorithm(), &fetched.bytes) != *digest => Err(
+                Error::bad_answer(format!("the manifest it sent is not {digest}")),
+            ),
+            _ => Ok(fetched),
+        }
+    }
+
+    /// Whether the registry has a blob, and its size.
+    ///
+    /// # Errors
+    /// Any [`Error`].
+    pub async fn head_blob(&self, repository: &str, digest: &Digest) -> Result<BlobHead, Error> {
+        let request = self.blob_request(Method::HEAD, repository, digest)?;
+        let asked = async {
+            let answer = self.0.sender.send_head(&request).await?;
+            Ok(BlobHead {
+                size: answer.and_then(|answer| answer.content_length()),
+            })
+        };
+        self.0
+            .sender
+            .within(self.0.config.answer_timeout, asked)
+            .await
+    }
+
+    /// A blob from `offset` on, or from its start where the registry knows no ranges. Its bytes are not
+    /// checked against the digest here: whoever stores them hashes them on the way.
+    ///
+    /// # Errors
+    /// Any [`Error`] before the first byte; the stream has its own.
+    pub async fn blob(
+        &self,
+        repository: &str,
+        digest: &Digest,
+        offset: u64,
+    ) -> Result<BlobBody, Error> {
+        let request = self
+            .blob_request(Method::GET, repository, digest)?
+            .starting_at(offset);
+        let answer = self
+            .0
+            .sender
+            .within(self.0.config.answer_timeout, self.0.sender.send(&request))
+            .await?;
+        let place = Place::of(&answer, offset)?;
+        let stream = BlobStream::new(answer.response, place.left, self.0.config.stall_timeout);
+        Ok(BlobBody {
+            start: place.start,
+            total: place.total,
+            stream,
+        })
+    }
+
+    /// Whether the registry answers, and takes the credential where there is one. Without one, a demand for it
+    /// is as good an answer as any.
+    ///
+    /// # Errors
+    /// Any [`Error`]; [`Error::Refused`] for a wrong credential.
+    pub async fn ping(&self) -> Result<(), Error> {
+        let request = Request::new(Method::GET, self.0.sender.v2_url(), String::new());
+        let asked = async {
+            match self.0.sender.send(&request).await {
+                Ok(_) => Ok(()),
+                Err(Error::Refused { .. }) if !self.0.has_credential => Ok(()),
+                Err(error) => Err(error),
+            }
+        };
+        self.0
+            .sender
+            .within(self.0.config.answer_timeout, asked)
+            .await
+    }
+
+    /// Asks the registry for any answer at all, on the breaker's behalf: see [`crate::Verdict::SkipAndProbe`].
+    pub async fn probe(&self) {
+        self.0.sender.probe(self.0.config.connect_timeout).await;
+    }
+
+    pub(crate) fn sender(&self) -> &Sender {
+        &self.0.sender
+    }
+
+    pub(crate) fn answer_timeout(&self) -> Duration {
+        self.0.config.answer_timeout
+    }
+
+    /// `/v2/<repository>/<noun>/<last>`.
+    pub(crate) fn url(&self, repository: &str, noun: &str, last: &str) -> Result<Url, Error> {
+        let mut url = self.0.base.clone();
+        // A name that is no name is not there; a `..` in it would ask for something else.
+        let is_name = repository
+            .split('/')
+            .all(|segment| !segment.trim_matches('.').is_empty());
+        let mut segments = url.path_segments_mut().map_err(|()| Error::NotFound)?;
+        if !is_name {
+            return Err(Error::NotFound);
+        }
+        segments
+            .pop_if_empty()
+            .push("v2")
+            .extend(repository.split('/'))
+            .push(noun)
+            .push(last);
+        drop(segments);
+        Ok(url)
+    }
+
+    fn manifest_request(
+        &self,
+        method: Method,
+        repository: &str,
+        reference: &Reference,
+    ) -> Result<Request, Error> {
+        let url = self.url(repository, "manifests", &reference.to_string())?;
+        Ok(Request::new(method, url, pull_scope(repository)).accept(media_type::ACCEPT_MANIFESTS))
+    }
+
+    fn blob_request(
+        &self,
+        method: Method,
+        repository: &str,
+        digest: &Digest,
+    ) -> Result<Request, Error> {
+        let url = self.url(repository, "blobs", digest.as_str())?;
+        Ok(Request::new(method, url, pull_scope(repository)).accept("*/*"))
+    }
+
+    fn limit(&self, patience: Patience) -> Duration {
+        match patience {
+            Patience::Revalidate => self.0.config.revalidate_timeout,
+            Patience::Cold => self.0.config.answer_timeout,
+        }
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let base = self.0.base.as_str();
+        f.debug_struct("Client")
+            .field("name", &self.0.name)
+            .field("base", &base)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Which part of a blob an answer holds.
+struct Place {
+    start: u64,
+    left: Option<u64>,
+    total: Option<u64>,
+}
+
+impl Place {
+    fn of(answer: &Answer, offset: u64) -> Result<Self, Error> {
+        if answer.response.status() != http::StatusCode::PARTIAL_CONTENT {
+            let total = answer.content_length();
+            return Ok(Self {
+                start: 0,
+                left: total,
+                total,
+            });
+        }
+        let wrong = || Error::bad_answer("another range than the one asked for");
+        // `bytes first-last/total`, or `/*` (RFC 9110, 14.4).
+        let range = answer
+            .header("content-range")
+            .and_then(|header| header.strip_prefix("bytes "));
+        let (range, total) = range
+            .and_then(|range| range.split_once('/'))
+            .ok_or_else(wrong)?;
+        let (first, last) = range.split_once('-').ok_or_else(wrong)?;
+        let (first, last): (u64, u64) = (
+            first.parse().map_err(|_| wrong())?,
+            last.parse().map_err(|_| wrong())?,
+        );
+        let total: Option<u64> = total.parse().ok();
+        let is_to_the_end = total.is_none_or(|total| last.checked_add(1) == Some(total));
+        if first != offset || last < first || !is_to_the_end {
+            return Err(wrong());
+        }
+        Ok(Self {
+            start: first,
+            left: Some(last - first + 1),
+            total,
+        })
+    }
+}
+
+pub(crate) fn pull_scope(repository: &str) -> String {
+    Scope::pull(repository).to_string()
+}
+
+fn digest_header(answer: &Answer) -> Option<Digest> {
+    answer.header("docker-content-digest")?.parse().ok()
+}

@@ -1,0 +1,158 @@
+//! The client for other registries: their tokens, redirects, failures and oddities end here. Callers see
+//! manifests, streams and an [`Error`] that says what can be done. What is cached, and for how long, is not
+//! decided here.
+
+mod client;
+mod error;
+mod listing;
+
+mod body;
+mod breaker;
+mod request;
+
+mod egress;
+mod provider;
+mod token;
+
+#[cfg(feature = "fake")]
+pub mod fake;
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+pub use body::BlobStream;
+pub use breaker::{Breaker, Verdict};
+pub use client::{BlobBody, BlobHead, Client, FetchedManifest, ManifestHead};
+pub use error::Error;
+
+/// Another registry, as an administrator describes it.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    /// Its number in the database.
+    pub id: i64,
+    /// Its name, for messages.
+    pub name: String,
+    /// What it is.
+    pub kind: Kind,
+    /// Where it is; may be empty for Docker Hub.
+    pub url: String,
+    /// Who we are there. `None`: nobody.
+    pub credential: Option<Credential>,
+    /// Whether any certificate is taken. Without effect where `ca_certificate` is given, as in Harbor.
+    pub is_insecure: bool,
+    /// Certificates trusted beside the system's, PEM.
+    pub ca_certificate: Option<String>,
+}
+
+/// A user name and its secret.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credential {
+    /// The user's, robot's or access key's name.
+    pub username: String,
+    /// The password, token or secret key.
+    pub secret: String,
+}
+
+impl fmt::Debug for Credential {
+    /// Without the secret: endpoints are logged.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credential")
+            .field("username", &self.username)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The kinds of registries, by the names Harbor gives them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// `docker-hub`.
+    DockerHub,
+    /// `docker-registry`: any registry; how to log in is learned from its challenge.
+    DockerRegistry,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::DockerHub, Self::DockerRegistry];
+
+    /// Harbor's name for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::DockerHub => "docker-hub",
+            Self::DockerRegistry => "docker-registry",
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Kind {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.as_str() == text)
+            .ok_or_else(|| Error::Configuration {
+                reason: format!(
+                    "{text:?} is not a kind of registry; docker-hub and docker-registry are"
+                ),
+            })
+    }
+}
+
+/// How registries are talked to; the same for all of them.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Until a connection stands, name look-up and TLS included.
+    pub connect_timeout: Duration,
+    /// Until the answer's headers are in (for a manifest: its last byte), everything on the way included.
+    pub answer_timeout: Duration,
+    /// The same, where a cached copy is at hand.
+    pub revalidate_timeout: Duration,
+    /// How long a body may be silent. A body has no other limit.
+    pub stall_timeout: Duration,
+    /// What we call ourselves. Some content networks refuse clients without a name.
+    pub user_agent: String,
+    /// The way out. `None`: as the environment says (`HTTPS_PROXY`, `NO_PROXY`, …).
+    pub proxy: Option<ProxyConfig>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            connect_timeout: Duration::from_secs(5),
+            // Container runtimes give up after 30 s of silence: our own answer must be out before.
+            answer_timeout: Duration::from_secs(25),
+            revalidate_timeout: Duration::from_secs(2),
+            stall_timeout: Duration::from_secs(20),
+            user_agent: concat!("roadstead/", env!("CARGO_PKG_VERSION")).to_owned(),
+            proxy: None,
+        }
+    }
+}
+
+/// The proxies between us and the other registries. All `None`: go directly, whatever the environment says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProxyConfig {
+    /// For `http://`; a URL.
+    pub http: Option<String>,
+    /// For `https://`; a URL.
+    pub https: Option<String>,
+    /// Hosts, domains and networks reached directly, separated by commas.
+    pub no_proxy: Option<String>,
+}
+
+/// How long an answer is worth waiting for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Patience {
+    /// A cached copy is at hand.
+    Revalidate,
+    /// Nothing else can answer.
+    Cold,
+}

@@ -1,0 +1,121 @@
+//! What is particular about some registries: where their data is, and which of them is Docker Hub. How each
+//! wants to be logged in to is learned from its challenge and needs no entry here.
+
+pub(crate) mod docker_hub;
+
+use url::Url;
+
+use crate::{Endpoint, Error, Kind};
+
+/// Where an endpoint's `/v2/` is: the URL that was typed in, made whole as Harbor does it (white space and
+/// trailing slashes off, `http://` where there is no scheme, a path prefix kept, a query dropped).
+///
+/// # Errors
+/// [`Error::Configuration`] where it is no http or https URL.
+pub(crate) fn data_url(endpoint: &Endpoint) -> Result<Url, Error> {
+    let typed = endpoint.url.trim();
+    if endpoint.kind == Kind::DockerHub && typed.is_empty() {
+        return docker_hub::data_url();
+    }
+    let wrong = |why: &str| Error::Configuration {
+        reason: format!("{typed:?} {why}"),
+    };
+    let whole = if typed.contains("://") {
+        typed.to_owned()
+    } else {
+        format!("http://{typed}")
+    };
+    let mut url: Url = whole.parse().map_err(|_| wrong("is no URL"))?;
+    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none_or(str::is_empty) {
+        return Err(wrong("is no http or https URL"));
+    }
+    if url.host_str().is_some_and(docker_hub::is_name_of_it) {
+        return docker_hub::data_url();
+    }
+    url.set_query(None);
+    url.set_fragment(None);
+    // Credentials have their own fields; here they would show up in logs.
+    let is_bare = url.set_username("").is_ok() && url.set_password(None).is_ok();
+    debug_assert!(is_bare, "an http URL with a host takes them");
+    let path = url.path().trim_end_matches('/').to_owned();
+    url.set_path(&path);
+    Ok(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn endpoint(kind: Kind, url: &str) -> Endpoint {
+        Endpoint {
+            id: 1,
+            name: "one".into(),
+            kind,
+            url: url.into(),
+            credential: None,
+            is_insecure: false,
+            ca_certificate: None,
+        }
+    }
+
+    #[test]
+    fn a_typed_url_is_made_whole() {
+        let table = [
+            (
+                Kind::DockerRegistry,
+                " https://r.example/ ",
+                "https://r.example/",
+            ),
+            (
+                Kind::DockerRegistry,
+                "r.example:5000",
+                "http://r.example:5000/",
+            ),
+            (
+                Kind::DockerRegistry,
+                "https://r.example/a/b//?x=y#z",
+                "https://r.example/a/b",
+            ),
+            (
+                Kind::DockerRegistry,
+                "https://user:secret@r.example",
+                "https://r.example/",
+            ),
+            (
+                Kind::DockerRegistry,
+                "https://index.docker.io",
+                "https://registry-1.docker.io/",
+            ),
+            (Kind::DockerHub, "", "https://registry-1.docker.io/"),
+            (
+                Kind::DockerHub,
+                "https://hub.docker.com",
+                "https://registry-1.docker.io/",
+            ),
+            (
+                Kind::DockerHub,
+                "http://127.0.0.1:5000",
+                "http://127.0.0.1:5000/",
+            ),
+        ];
+        for (kind, typed, expected) in table {
+            assert_eq!(
+                data_url(&endpoint(kind, typed)).unwrap().as_str(),
+                expected,
+                "{typed}"
+            );
+        }
+        for typed in [
+            "",
+            "https://",
+            "ftp://r.example",
+            "https://a b",
+            "unix:///x",
+        ] {
+            assert!(
+                data_url(&endpoint(Kind::DockerRegistry, typed)).is_err(),
+                "{typed}"
+            );
+        }
+    }
+}

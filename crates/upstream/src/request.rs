@@ -1,0 +1,396 @@
+//! The one place where a request to a registry is sent: its pass, its redirects, and what its failure means.
+
+use std::error::Error as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use oci::{Challenge, media_type};
+use reqwest::Response;
+use url::Url;
+
+use crate::breaker::Asker;
+use crate::egress::{self, Ways};
+use crate::token::{Login, Pass};
+use crate::{Breaker, Credential, Error};
+
+/// A content network may have its own redirects; more than this is a loop.
+const MAX_REDIRECTS: usize = 5;
+/// Without a pass, with a kept one, with a new one.
+const MAX_ATTEMPTS: usize = 3;
+
+/// Sends requests to one registry.
+pub(crate) struct Sender {
+    ways: Arc<Ways>,
+    login: Login,
+    breaker: Breaker,
+}
+
+/// A request, before its pass.
+pub(crate) struct Request {
+    pub(crate) method: Method,
+    pub(crate) url: Url,
+    /// What a token must be good for; empty: for nothing but knowing who we are.
+    pub(crate) scope: String,
+    pub(crate) headers: HeaderMap,
+}
+
+/// A success.
+pub(crate) struct Answer {
+    pub(crate) response: Response,
+}
+
+/// A failure, and whether it came from where the registry redirected to.
+struct Failure {
+    error: Error,
+    is_elsewhere: bool,
+}
+
+impl Request {
+    pub(crate) fn new(method: Method, url: Url, scope: String) -> Self {
+        let mut headers = HeaderMap::new();
+        // Blobs and manifests are named by the hash of their bytes: nothing may recode them on the way.
+        headers.insert(
+            header::ACCEPT_ENCODING,
+            HeaderValue::from_static("identity"),
+        );
+        Self {
+            method,
+            url,
+            scope,
+            headers,
+        }
+    }
+
+    pub(crate) fn accept(mut self, types: &'static str) -> Self {
+        self.headers
+            .insert(header::ACCEPT, HeaderValue::from_static(types));
+        self
+    }
+
+    /// The bytes from `offset` on.
+    pub(crate) fn starting_at(mut self, offset: u64) -> Self {
+        if let Some(value) = (offset > 0)
+            .then(|| HeaderValue::from_str(&format!("bytes={offset}-")).ok())
+            .flatten()
+        {
+            self.headers.insert(header::RANGE, value);
+        }
+        self
+    }
+}
+
+impl Answer {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.response
+            .headers()
+            .get(name)?
+            .to_str()
+            .ok()
+            .map(str::trim)
+    }
+
+    pub(crate) fn content_length(&self) -> Option<u64> {
+        self.header("content-length")?.parse().ok()
+    }
+
+    /// The type, without parameters.
+    pub(crate) fn media_type(&self) -> Option<String> {
+        self.header("content-type")
+            .map(media_type::essence)
+            .filter(|essence| !essence.is_empty())
+    }
+
+    /// Portals, sign-in pages and captive networks answer 200 with a page, whatever was asked for.
+    fn refuse_web_page(self) -> Result<Self, Error> {
+        match self.media_type().as_deref() {
+            Some("text/html" | "application/xhtml+xml") => Err(Error::bad_answer("a web page")),
+            _ => Ok(self),
+        }
+    }
+}
+
+impl Sender {
+    pub(crate) fn new(ways: Arc<Ways>, credential: Option<Credential>) -> Self {
+        Self {
+            login: Login::new(Arc::clone(&ways), credential),
+            ways,
+            breaker: Breaker::new(),
+        }
+    }
+
+    pub(crate) fn breaker(&self) -> &Breaker {
+        &self.breaker
+    }
+
+    pub(crate) fn v2_url(&self) -> Url {
+        self.ways.v2_url()
+    }
+
+    /// Runs `work`, a request with as much of its answer as must be in, within `limit`, and tells the breaker.
+    pub(crate) async fn within<T>(
+        &self,
+        limit: Duration,
+        work: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let outcome = tokio::time::timeout(limit, work)
+            .await
+            .unwrap_or(Err(Error::Timeout));
+        self.breaker
+            .record(Asker::Request, outcome.as_ref().map(drop), Utc::now());
+        outcome
+    }
+
+    /// Whether the registry answers at all: anything, to somebody without a pass.
+    pub(crate) async fn probe(&self, limit: Duration) {
+        let asked = async {
+            let response = send_once(
+                &self.ways.data()?,
+                Method::GET,
+                &self.ways.v2_url(),
+                &HeaderMap::new(),
+            )
+            .await?;
+            let status = response.status();
+            match status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
+                true => Err(Error::of_status(
+                    status,
+                    retry_after(response.headers(), Utc::now()),
+                )),
+                false => Ok(()),
+            }
+        };
+        let outcome = tokio::time::timeout(limit, asked)
+            .await
+            .unwrap_or(Err(Error::Timeout));
+        self.breaker
+            .record(Asker::Probe, outcome.as_ref().map(drop), Utc::now());
+    }
+
+    /// Sends `request` with the right pass and follows it to a success.
+    pub(crate) async fn send(&self, request: &Request) -> Result<Answer, Error> {
+        self.try_send(request)
+            .await
+            .map_err(|failure| failure.error)
+    }
+
+    /// The same for a `HEAD`. `None`: the registry redirected, and the place it redirected to takes no `HEAD`
+    /// (a signed URL is good for one method). There is something, then; nothing is known about it.
+    pub(crate) async fn send_head(&self, request: &Request) -> Result<Option<Answer>, Error> {
+        match self.try_send(request).await {
+            Ok(answer) => Ok(Some(answer)),
+            Err(Failure {
+                error: Error::Refused { .. } | Error::Failed { status: 400..=499 },
+                is_elsewhere: true,
+            }) => Ok(None),
+            Err(failure) => Err(failure.error),
+        }
+    }
+
+    async fn try_send(&self, request: &Request) -> Result<Answer, Failure> {
+        let mut pass = self.login.pass(&request.scope).await?;
+        for _ in 0..MAX_ATTEMPTS {
+            let (response, is_elsewhere) = self.follow(request, pass.as_ref()).await?;
+            let status = response.status();
+            if status == StatusCode::UNAUTHORIZED && !is_elsewhere {
+                let challenge = challenge(response.headers());
+                pass = Some(
+                    self.login
+                        .answer(challenge, &request.scope, pass.as_ref())
+                        .await?,
+                );
+                continue;
+            }
+            if let Some(pass) = pass
+                .as_ref()
+                .filter(|_| status.is_success() || status == StatusCode::NOT_FOUND)
+            {
+                self.login.accepted(&request.scope, pass);
+            }
+            if !status.is_success() {
+                let retry_after = retry_after(response.headers(), Utc::now());
+                return Err(Failure {
+                    error: Error::of_status(status, retry_after),
+                    is_elsewhere,
+                });
+            }
+            return Ok(Answer { response }.refuse_web_page()?);
+        }
+        Err(Error::Refused { status: 401 }.into())
+    }
+
+    /// Sends `request`, follows redirects, and says whether another origin answered. The pass is for the
+    /// registry's own origin and goes nowhere else.
+    async fn follow(
+        &self,
+        request: &Request,
+        pass: Option<&Pass>,
+    ) -> Result<(Response, bool), Error> {
+        let client = self.ways.data()?;
+        let mut url = request.url.clone();
+        for _ in 0..=MAX_REDIRECTS {
+            let is_elsewhere = !egress::is_same_origin(self.ways.upstream(), &url);
+            let mut headers = request.headers.clone();
+            if let Some(pass) = pass.filter(|_| !is_elsewhere) {
+                headers.insert(header::AUTHORIZATION, pass.header.clone());
+            }
+            let response = send_once(&client, request.method.clone(), &url, &headers).await?;
+            let Some(next) = redirect(&response, &url) else {
+                return Ok((response, is_elsewhere));
+            };
+            url = next?;
+            egress::check_redirect(self.ways.upstream(), &url)?;
+        }
+        Err(Error::bad_answer(format!(
+            "more than {MAX_REDIRECTS} redirects"
+        )))
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self {
+            error,
+            is_elsewhere: false,
+        }
+    }
+}
+
+/// Sends one request without a body. A kept connection may be closed by the other side in the very moment it
+/// is used again; that is no answer, and the request is sent once more.
+pub(crate) async fn send_once(
+    client: &reqwest::Client,
+    method: Method,
+    url: &Url,
+    headers: &HeaderMap,
+) -> Result<Response, Error> {
+    let send = || {
+        client
+            .request(method.clone(), url.clone())
+            .headers(headers.clone())
+            .send()
+    };
+    let outcome = match send().await {
+        Err(error) if is_lost_connection(&error) => send().await,
+        outcome => outcome,
+    };
+    outcome.map_err(|error| of_transport(&error))
+}
+
+/// How long `429` asks to be left alone: seconds, or a date.
+pub(crate) fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
+    let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(secs) = text.parse() {
+        return Some(Duration::from_secs(secs));
+    }
+    let date = DateTime::parse_from_rfc2822(text).ok()?;
+    Some(date.signed_duration_since(now).to_std().unwrap_or_default())
+}
+
+/// What a request that got no answer, or a body that broke, failed of.
+pub(crate) fn of_transport(error: &reqwest::Error) -> Error {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+        if let Some(forbidden) = cause.downcast_ref::<egress::Forbidden>() {
+            return Error::Configuration {
+                reason: forbidden.to_string(),
+            };
+        }
+    }
+    // The innermost cause speaks plainly; the outer ones hold URLs, and those may hold signatures.
+    let reason = if error.source().is_some() {
+        cause.to_string()
+    } else {
+        "no connection".to_owned()
+    };
+    if error.is_timeout() {
+        Error::Timeout
+    } else if error.is_body() || error.is_decode() {
+        Error::Cut { reason }
+    } else {
+        Error::Unreachable { reason }
+    }
+}
+
+fn is_lost_connection(error: &reqwest::Error) -> bool {
+    error.is_request() && !error.is_connect() && !error.is_timeout()
+}
+
+/// The challenge of a 401, which may stand in several header lines.
+pub(crate) fn challenge(headers: &HeaderMap) -> Option<Challenge> {
+    let lines: Vec<_> = headers
+        .get_all(header::WWW_AUTHENTICATE)
+        .iter()
+        .filter_map(|line| line.to_str().ok())
+        .collect();
+    Challenge::parse(&lines.join(", "))
+}
+
+/// Where a redirect points. `None`: it is none.
+fn redirect(response: &Response, from: &Url) -> Option<Result<Url, Error>> {
+    if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
+        return None;
+    }
+    let location = response.headers().get(header::LOCATION)?;
+    let to = location
+        .to_str()
+        .ok()
+        .and_then(|location| from.join(location).ok());
+    Some(
+        to.ok_or_else(|| Error::bad_answer("its redirect is no URL"))
+            .map(|mut to| {
+                // Credentials in a location are not ours to send. Both calls fail only where there can be none.
+                let _ = to.set_username("");
+                let _ = to.set_password(None);
+                to
+            }),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_limit_names_seconds_or_a_date() {
+        let now = DateTime::from_timestamp(1_700_000_000, 0).unwrap();
+        let table = [
+            ("7", Some(7)),
+            (" 120 ", Some(120)),
+            ("Tue, 14 Nov 2023 22:14:20 GMT", Some(60)),
+            ("Tue, 14 Nov 2023 22:13:00 GMT", Some(0)),
+            ("soon", None),
+            ("-1", None),
+        ];
+        for (text, secs) in table {
+            let headers =
+                HeaderMap::from_iter([(header::RETRY_AFTER, HeaderValue::from_static(text))]);
+            assert_eq!(
+                retry_after(&headers, now),
+                secs.map(Duration::from_secs),
+                "{text}"
+            );
+        }
+        assert_eq!(retry_after(&HeaderMap::new(), now), None);
+    }
+
+    #[test]
+    fn a_challenge_may_stand_in_several_lines() {
+        let mut headers = HeaderMap::new();
+        headers.append(
+            header::WWW_AUTHENTICATE,
+            HeaderValue::from_static("Basic realm=\"a\""),
+        );
+        headers.append(
+            header::WWW_AUTHENTICATE,
+            HeaderValue::from_static("Bearer realm=\"https://a/t\""),
+        );
+        assert!(matches!(
+            challenge(&headers),
+            Some(Challenge::Bearer { .. })
+        ));
+        assert_eq!(challenge(&HeaderMap::new()), None);
+    }
+}

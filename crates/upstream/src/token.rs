@@ -1,0 +1,269 @@
+//! Getting in: what a registry's challenge asks for is learned once, tokens are kept by scope, fetched once
+//! however many wait for them, and renewed before they end. A refusal is remembered, so that a wrong password
+//! does not lock an account.
+
+mod fetch;
+mod state;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use chrono::Utc;
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Shared};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use oci::Challenge;
+use tokio::sync::OnceCell;
+
+use self::fetch::TokenService;
+use self::state::{Known, State, Step};
+use crate::egress::Ways;
+use crate::{Credential, Error, request};
+
+/// The way into one registry for one credential.
+#[derive(Clone)]
+pub(crate) struct Login(Arc<Inner>);
+
+struct Inner {
+    ways: Arc<Ways>,
+    credential: Option<Credential>,
+    /// Set once the registry was asked how it wants to see the credential.
+    asked: OnceCell<()>,
+    state: Mutex<State>,
+}
+
+/// What a request carries.
+#[derive(Clone)]
+pub(crate) struct Pass {
+    /// The `Authorization` header.
+    pub(crate) header: HeaderValue,
+    kind: PassKind,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum PassKind {
+    Basic,
+    Token {
+        number: u64,
+        /// Made for this very request: if this one is refused, another will be too.
+        is_fresh: bool,
+    },
+}
+
+/// A token's way from its service, shared by all who wait for it. Who waits drives it: it ends when the last
+/// of them leaves, and nobody's leaving ends it for the others.
+type Flight = Shared<Fetching>;
+type Fetching = BoxFuture<'static, Result<Known, Error>>;
+
+impl Login {
+    pub(crate) fn new(ways: Arc<Ways>, credential: Option<Credential>) -> Self {
+        Self(Arc::new(Inner {
+            ways,
+            credential,
+            asked: OnceCell::new(),
+            state: Mutex::default(),
+        }))
+    }
+
+    /// What the first request for `scope` should carry, from what earlier challenges taught. `None`: nothing
+    /// was ever asked for.
+    pub(crate) async fn pass(&self, scope: &str) -> Result<Option<Pass>, Error> {
+        if self.0.credential.is_some() {
+            self.0.asked.get_or_try_init(|| self.ask()).await?;
+        }
+        let service = match &self.0.lock().scheme {
+            None => return Ok(None),
+            Some(Challenge::Basic { .. }) => None,
+            Some(Challenge::Bearer { realm, service, .. }) => Some(TokenService {
+                realm: realm.clone(),
+                service: service.clone(),
+                scope: None,
+            }),
+        };
+        match service {
+            None => self.basic(scope).map(Some),
+            Some(service) => self.token(scope, service, None).await.map(Some),
+        }
+    }
+
+    /// Asks `/v2/` how to get in. For a credential only: some registries serve strangers what is public
+    /// without a challenge, at a stranger's rate, and would never learn who we are. What else `/v2/` answers
+    /// does not matter: some registries have none worth the name, and serve all the same.
+    async fn ask(&self) -> Result<(), Error> {
+        let client = self.0.ways.data()?;
+        let response = request::send_once(
+            &client,
+            Method::GET,
+            &self.0.ways.v2_url(),
+            &HeaderMap::new(),
+        )
+        .await?;
+        if response.status() == StatusCode::UNAUTHORIZED {
+            self.0.lock().scheme = request::challenge(response.headers());
+        }
+        Ok(())
+    }
+
+    /// After a 401 with `challenge`: what to try instead of `refused`.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] where nothing better can be had.
+    pub(crate) async fn answer(
+        &self,
+        challenge: Option<Challenge>,
+        scope: &str,
+        refused: Option<&Pass>,
+    ) -> Result<Pass, Error> {
+        let no = Err(Error::Refused { status: 401 });
+        let Some(challenge) = challenge else {
+            return no;
+        };
+        self.0.lock().scheme = Some(challenge.clone());
+        let refused = refused.map(|pass| pass.kind);
+        match (challenge, refused) {
+            (Challenge::Basic { .. }, Some(PassKind::Basic)) => {
+                let mut state = self.0.lock();
+                state.refused(scope, 401, true, Utc::now());
+                no
+            }
+            (Challenge::Basic { .. }, _) => self.basic(scope),
+            (Challenge::Bearer { .. }, Some(PassKind::Token { is_fresh: true, .. })) => no,
+            (
+                Challenge::Bearer {
+                    realm,
+                    service,
+                    scope: wanted,
+                },
+                refused,
+            ) => {
+                let number = match refused {
+                    Some(PassKind::Token { number, .. }) => Some(number),
+                    _ => None,
+                };
+                // Docker Hub makes a token without rights for what does not exist. Making another for each
+                // pull of it would meet the service's limits, not the token's.
+                if number.is_some_and(|number| {
+                    !self.0.lock().is_worth_renewing(scope, number, Utc::now())
+                }) {
+                    return no;
+                }
+                let wanted = wanted.filter(|wanted| wanted != scope);
+                self.token(
+                    scope,
+                    TokenService {
+                        realm,
+                        service,
+                        scope: wanted,
+                    },
+                    number,
+                )
+                .await
+            }
+        }
+    }
+
+    /// A request with this pass was let in.
+    pub(crate) fn accepted(&self, scope: &str, pass: &Pass) {
+        let mut state = self.0.lock();
+        match pass.kind {
+            PassKind::Basic => state.credential_worked(Utc::now()),
+            PassKind::Token { number, .. } => state.token_worked(scope, number),
+        }
+    }
+
+    fn basic(&self, scope: &str) -> Result<Pass, Error> {
+        let Some(credential) = &self.0.credential else {
+            return Err(Error::Refused { status: 401 });
+        };
+        self.0.lock().check_refusals(scope, Utc::now())?;
+        Ok(Pass {
+            header: basic_header(credential)?,
+            kind: PassKind::Basic,
+        })
+    }
+
+    /// The kept token for `scope`, or a new one; never the one that was refused.
+    async fn token(
+        &self,
+        scope: &str,
+        service: TokenService,
+        refused: Option<u64>,
+    ) -> Result<Pass, Error> {
+        let flight = {
+            let mut state = self.0.lock();
+            match state.step(scope, refused, Utc::now())? {
+                Step::Use(known) => return Ok(known.pass(false)),
+                Step::Join(flight) => flight,
+                Step::Fetch { last_scope } => {
+                    let service = TokenService {
+                        scope: service.scope.or(last_scope),
+                        ..service
+                    };
+                    let flight = fly(Arc::clone(&self.0), scope.to_owned(), service)
+                        .boxed()
+                        .shared();
+                    state.started(scope, &flight);
+                    flight
+                }
+            }
+        };
+        match flight.await {
+            Ok(known) => Ok(known.pass(true)),
+            // Renewal comes before the end, so that the token service may be away for a while.
+            Err(error) => self
+                .0
+                .lock()
+                .fall_back(scope, refused, Utc::now())
+                .map(|known| known.pass(false))
+                .ok_or(error),
+        }
+    }
+}
+
+impl Known {
+    fn pass(&self, is_fresh: bool) -> Pass {
+        Pass {
+            header: self.header.clone(),
+            kind: PassKind::Token {
+                number: self.number,
+                is_fresh,
+            },
+        }
+    }
+}
+
+impl Inner {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Held for look-ups only, never across an await; a panic within leaves nothing half done.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn fly(inner: Arc<Inner>, scope: String, service: TokenService) -> Result<Known, Error> {
+    let asked_at = Utc::now();
+    let outcome = fetch::fetch(&inner.ways, inner.credential.as_ref(), &scope, &service).await;
+    let mut state = inner.lock();
+    state.landed(&scope);
+    match outcome {
+        Ok(token) => Ok(state.keep(&scope, service.scope, token, asked_at)),
+        Err(error) => {
+            if let Error::Refused { status } = error {
+                state.refused(&scope, status, inner.credential.is_some(), Utc::now());
+            }
+            Err(error)
+        }
+    }
+}
+
+fn basic_header(credential: &Credential) -> Result<HeaderValue, Error> {
+    let pair = STANDARD.encode(format!("{}:{}", credential.username, credential.secret));
+    secret_header(&format!("Basic {pair}"))
+}
+
+fn secret_header(text: &str) -> Result<HeaderValue, Error> {
+    let mut header = HeaderValue::from_str(text)
+        .map_err(|_| Error::bad_answer("its token is no header value"))?;
+    header.set_sensitive(true);
+    Ok(header)
+}
