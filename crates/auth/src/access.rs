@@ -1,0 +1,282 @@
+//! May they? The one place that answers, with a value that proves it: operations that need permission demand
+//! an [`Access`], so forgetting to ask does not compile. Which role may what is [`crate::rbac`].
+
+use std::sync::Arc;
+
+use metadata::{Project, Visibility};
+use oci::{RepositoryName, Scope};
+
+use crate::rbac::{self, Action, Role, SystemAction};
+use crate::{Auth, Caller, Error, Identity};
+
+/// Proof that `caller` may do `action` in `project`. Only [`Auth::authorize`] makes one.
+#[derive(Clone, Debug)]
+pub struct Access {
+    project: Arc<Project>,
+    caller: Identity,
+    action: Action,
+}
+
+impl Access {
+    /// Where.
+    pub fn project(&self) -> &Arc<Project> {
+        &self.project
+    }
+
+    /// Who, with the rights they have now.
+    pub fn caller(&self) -> &Identity {
+        &self.caller
+    }
+
+    /// What.
+    pub fn action(&self) -> Action {
+        self.action
+    }
+}
+
+/// Proof that `caller` may do `action`. Only [`Auth::authorize_system`] makes one.
+#[derive(Clone, Debug)]
+pub struct SystemAccess {
+    caller: Identity,
+    action: SystemAction,
+}
+
+impl SystemAccess {
+    /// Who, with the rights they have now.
+    pub fn caller(&self) -> &Identity {
+        &self.caller
+    }
+
+    /// What.
+    pub fn action(&self) -> SystemAction {
+        self.action
+    }
+}
+
+/// Why not.
+#[derive(Debug, thiserror::Error)]
+pub enum Denied {
+    /// Credentials, or a token that reaches further, might help.
+    #[error("authentication is required")]
+    Unauthenticated,
+    /// These credentials do not suffice. Said of a project that does not exist too: names of private projects
+    /// are not to be guessed.
+    #[error("permission denied")]
+    Forbidden,
+    /// Only system administrators are told.
+    #[error("no such project")]
+    ProjectNotFound,
+    /// It could not be found out.
+    #[error("rights could not be looked up")]
+    Unavailable(#[from] metadata::Error),
+}
+
+impl Auth {
+    /// Whether `caller` may do `action` in the project called `project`: their rights now say so, and the token
+    /// they came with, if any, does too.
+    ///
+    /// # Errors
+    /// [`Denied`], the same for a project that is missing as for one that is closed to the caller.
+    pub async fn authorize(
+        &self,
+        caller: &Caller,
+        action: Action,
+        project: &str,
+    ) -> Result<Access, Denied> {
+        let identity = self.identity_now(caller).await?;
+        let standing = self.standing(&identity, project).await?;
+        let is_in_reach = caller.is_in_reach(action, project);
+        match standing.project {
+            Some(ref project) if standing.may(action) => match is_in_reach {
+                true => Ok(Access {
+                    project: Arc::clone(project),
+                    caller: identity,
+                    action,
+                }),
+                // The rights are there: a token asked for now would have them.
+                false => Err(Denied::Unauthenticated),
+            },
+            _ if identity.is_anonymous() => Err(Denied::Unauthenticated),
+            None if identity.is_sysadmin() => Err(Denied::ProjectNotFound),
+            _ => Err(Denied::Forbidden),
+        }
+    }
+
+    /// Whether `caller` may do `action`, which belongs to no project.
+    ///
+    /// # Errors
+    /// [`Denied`]
+    pub async fn authorize_system(
+        &self,
+        caller: &Caller,
+        action: SystemAction,
+    ) -> Result<SystemAccess, Denied> {
+        let identity = self.identity_now(caller).await?;
+        if identity.is_anonymous() {
+            return Err(Denied::Unauthenticated);
+        }
+        let may = identity.is_sysadmin()
+            || rbac::may_every_user(action, self.is_project_creation_restricted(action).await?);
+        match (may, caller.is_in_system_reach(action)) {
+            (true, true) => Ok(SystemAccess {
+                caller: identity,
+                action,
+            }),
+            (true, false) => Err(Denied::Unauthenticated),
+            (false, _) => Err(Denied::Forbidden),
+        }
+    }
+
+    /// Which projects lists may show to `caller`. A token speaks of no lists, so it adds nothing here.
+    pub fn visibility(&self, caller: &Caller) -> Visibility {
+        if caller.has_token() {
+            return Visibility::PublicOnly;
+        }
+        match &caller.identity {
+            Identity::Anonymous => Visibility::PublicOnly,
+            Identity::User {
+                is_sysadmin: true, ..
+            } => Visibility::All,
+            Identity::User { id, .. } => Visibility::User(*id),
+        }
+    }
+
+    /// What a token for `identity` that was asked to speak of `requested` may speak of: as in Harbor, for each
+    /// repository all of pull, push and delete that they may do, whatever was asked. What is unknown, a
+    /// project or a kind of thing, gets no actions and no error.
+    ///
+    /// # Errors
+    /// [`Error::Metadata`] where rights could not be looked up.
+    pub async fn grant(
+        &self,
+        identity: &Identity,
+        requested: &[Scope],
+    ) -> Result<Vec<Scope>, Error> {
+        let mut granted = Vec::with_capacity(requested.len());
+        for scope in requested {
+            let actions = match scope.kind.as_str() {
+                "repository" => self.repository_actions(identity, &scope.name).await?,
+                "registry" if scope.name == "catalog" && identity.is_sysadmin() => vec!["*"],
+                _ => Vec::new(),
+            };
+            let actions = actions.into_iter().map(str::to_owned).collect();
+            granted.push(Scope {
+                kind: scope.kind.clone(),
+                name: scope.name.clone(),
+                actions,
+            });
+        }
+        Ok(granted)
+    }
+
+    async fn repository_actions(
+        &self,
+        identity: &Identity,
+        name: &str,
+    ) -> Result<Vec<&'static str>, Error> {
+        let Ok(name) = name.parse::<RepositoryName>() else {
+            return Ok(Vec::new());
+        };
+        let standing = self.standing(identity, name.project()).await?;
+        let actions = [
+            (Action::Pull, "pull"),
+            (Action::Push, "push"),
+            (Action::Delete, "delete"),
+        ];
+        Ok(actions
+            .into_iter()
+            .filter(|(action, _)| standing.may(*action))
+            .map(|(_, name)| name)
+            .collect())
+    }
+
+    /// The caller with the rights they have now: a token may have outlived its bearer's administrator's days.
+    async fn identity_now(&self, caller: &Caller) -> Result<Identity, metadata::Error> {
+        let mut identity = caller.identity.clone();
+        if caller.has_token()
+            && let Identity::User {
+                id, is_sysadmin, ..
+            } = &mut identity
+            && *is_sysadmin
+        {
+            *is_sysadmin = self.is_sysadmin_now(*id).await?;
+        }
+        Ok(identity)
+    }
+
+    /// Asked of the database once a second at most: an administrator's pulls need not read a row each.
+    async fn is_sysadmin_now(&self, user_id: i64) -> Result<bool, metadata::Error> {
+        if let Some(is_sysadmin) = self.sysadmins().get(&user_id) {
+            return Ok(is_sysadmin);
+        }
+        let is_sysadmin = self
+            .db()
+            .find_user(user_id)
+            .await?
+            .is_some_and(|user| user.is_sysadmin);
+        self.sysadmins().insert(user_id, is_sysadmin);
+        Ok(is_sysadmin)
+    }
+
+    /// Looks up the role in a missing project as well, so that the answer takes as long as for a closed one.
+    async fn standing(
+        &self,
+        identity: &Identity,
+        project: &str,
+    ) -> Result<Standing, metadata::Error> {
+        let project = self.db().find_project(project).await?;
+        let role = match identity {
+            Identity::User {
+                id,
+                is_sysadmin: false,
+                ..
+            } => {
+                let project_id = project.as_ref().map_or(NO_PROJECT, |project| project.id);
+                self.db()
+                    .role_of(project_id, *id)
+                    .await?
+                    .and_then(Role::from_id)
+            }
+            _ => None,
+        };
+        Ok(Standing {
+            project,
+            role,
+            is_sysadmin: identity.is_sysadmin(),
+        })
+    }
+
+    async fn is_project_creation_restricted(
+        &self,
+        action: SystemAction,
+    ) -> Result<bool, metadata::Error> {
+        if action != SystemAction::CreateProject {
+            return Ok(false);
+        }
+        Ok(self
+            .db()
+            .get_setting("project_creation_restriction")
+            .await?
+            .as_deref()
+            == Some("adminonly"))
+    }
+}
+
+/// No project has this number.
+const NO_PROJECT: i64 = 0;
+
+/// Somebody's place in a project that may exist.
+struct Standing {
+    project: Option<Arc<Project>>,
+    role: Option<Role>,
+    is_sysadmin: bool,
+}
+
+impl Standing {
+    fn may(&self, action: Action) -> bool {
+        let in_project = |project: &Arc<Project>| {
+            self.is_sysadmin || rbac::may(action, project.is_public, self.role)
+        };
+        self.project.as_ref().is_some_and(in_project)
+    }
+}
