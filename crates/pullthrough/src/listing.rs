@@ -1,0 +1,229 @@
+//! Lists that an upstream keeps: a repository's tags, and a manifest's referrers. Believed for a while, and kept
+//! for longer, for when upstream cannot be asked.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Utc};
+use moka::future::Cache;
+use oci::{Descriptor, Digest, RepositoryName};
+
+use crate::freshness::UpstreamState;
+use crate::{Error, Origin, PullThrough, manifest};
+
+/// Memory for lists, in bytes, for tags and for referrers each.
+const CAPACITY_BYTES: u64 = 4 * 1024 * 1024;
+
+pub(crate) struct Listings {
+    ttl: Duration,
+    tags: Cache<RepositoryName, Known<String>>,
+    referrers: Cache<(RepositoryName, Digest), Known<Descriptor>>,
+}
+
+/// A list as upstream gave it.
+#[derive(Clone)]
+struct Known<T> {
+    items: Arc<Vec<T>>,
+    asked_at: Instant,
+}
+
+impl Listings {
+    pub(crate) fn new(ttl: Duration) -> Self {
+        let weigh_tags = |_: &RepositoryName, known: &Known<String>| {
+            weight(
+                known
+                    .items
+                    .iter()
+                    .map(|tag| tag.len() + size_of::<String>())
+                    .sum(),
+            )
+        };
+        let weigh_referrers = |_: &(RepositoryName, Digest), known: &Known<Descriptor>| {
+            weight(known.items.len() * 1024)
+        };
+        Self {
+            ttl,
+            tags: Cache::builder()
+                .max_capacity(CAPACITY_BYTES)
+                .weigher(weigh_tags)
+                .build(),
+            referrers: Cache::builder()
+                .max_capacity(CAPACITY_BYTES)
+                .weigher(weigh_referrers)
+                .build(),
+        }
+    }
+}
+
+fn weight(bytes: usize) -> u32 {
+    u32::try_from(bytes + 256).unwrap_or(u32::MAX)
+}
+
+impl<T> Known<T> {
+    fn new(items: Vec<T>) -> Self {
+        Self {
+            items: Arc::new(items),
+            asked_at: Instant::now(),
+        }
+    }
+
+    fn is_fresh(&self, ttl: Duration) -> bool {
+        self.asked_at.elapsed() < ttl
+    }
+}
+
+impl PullThrough {
+    /// All tags of a proxied repository in byte order: upstream's and those cached here. Where upstream cannot
+    /// answer, those it listed last and those cached here.
+    ///
+    /// # Errors
+    /// What upstream said, where nothing of the repository is known here.
+    pub async fn tags(&self, origin: &Origin, now: DateTime<Utc>) -> Result<Vec<String>, Error> {
+        let cached = self
+            .0
+            .local
+            .db()
+            .list_tags(&origin.repository, None, None)
+            .await?;
+        let listings = &self.0.listings;
+        let key = origin.repository.clone();
+        let known = listings.tags.get(&key).await;
+        let upstream = match known {
+            Some(known) if known.is_fresh(listings.ttl) => known.items,
+            known => match self.ask_tags(origin, now).await {
+                Ok(items) => items,
+                Err(error) => match known {
+                    Some(known) => known.items,
+                    None if !cached.is_empty() => Arc::default(),
+                    None => return Err(error),
+                },
+            },
+        };
+        let all: BTreeSet<String> = upstream.iter().cloned().chain(cached).collect();
+        Ok(all.into_iter().collect())
+    }
+
+    async fn ask_tags(
+        &self,
+        origin: &Origin,
+        now: DateTime<Utc>,
+    ) -> Result<Arc<Vec<String>>, Error> {
+        allowed(origin, now)?;
+        let listings = &self.0.listings;
+        let stale = listings
+            .tags
+            .get(&origin.repository)
+            .await
+            .filter(|known| !known.is_fresh(listings.ttl));
+        if stale.is_some() {
+            listings.tags.invalidate(&origin.repository).await;
+        }
+        // Concurrent callers share the one that asks; errors are not kept.
+        let known = listings
+            .tags
+            .try_get_with(origin.repository.clone(), async {
+                origin.client.tags(origin.remote()).await.map(Known::new)
+            });
+        match known.await {
+            Ok(known) => Ok(known.items),
+            Err(source) => {
+                if let Some(stale) = stale {
+                    listings.tags.insert(origin.repository.clone(), stale).await;
+                }
+                Err(list_error(origin, source))
+            }
+        }
+    }
+
+    /// The manifests whose subject is `digest`: upstream's, and those cached here.
+    ///
+    /// # Errors
+    /// Only the database's: an upstream that cannot answer leaves what is known here.
+    pub async fn referrers(
+        &self,
+        origin: &Origin,
+        digest: &Digest,
+        artifact_type: Option<&str>,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Descriptor>, Error> {
+        let mut all: Vec<Descriptor> = self
+            .ask_referrers(origin, digest, now)
+            .await
+            .iter()
+            .cloned()
+            .collect();
+        for cached in self
+            .0
+            .local
+            .db()
+            .referrers(&origin.repository, digest, None)
+            .await?
+        {
+            if !all
+                .iter()
+                .any(|descriptor| descriptor.digest == cached.digest)
+            {
+                all.push(cached);
+            }
+        }
+        all.retain(|descriptor| {
+            artifact_type.is_none_or(|wanted| descriptor.artifact_type.as_deref() == Some(wanted))
+        });
+        Ok(all)
+    }
+
+    async fn ask_referrers(
+        &self,
+        origin: &Origin,
+        digest: &Digest,
+        now: DateTime<Utc>,
+    ) -> Arc<Vec<Descriptor>> {
+        let listings = &self.0.listings;
+        let key = (origin.repository.clone(), digest.clone());
+        let known = listings.referrers.get(&key).await;
+        if let Some(known) = known.as_ref().filter(|known| known.is_fresh(listings.ttl)) {
+            return known.items.clone();
+        }
+        let fallback = known.map(|known| known.items).unwrap_or_default();
+        if allowed(origin, now).is_err() {
+            return fallback;
+        }
+        match origin.client.referrers(origin.remote(), digest, None).await {
+            Ok(items) => {
+                let known = Known::new(items);
+                listings.referrers.insert(key, known.clone()).await;
+                known.items
+            }
+            Err(error) => {
+                tracing::warn!(repository = %origin.repository, %digest, %error, "referrers of what is cached only");
+                fallback
+            }
+        }
+    }
+}
+
+/// Lists wait for no upstream that was down a moment ago.
+fn allowed(origin: &Origin, now: DateTime<Utc>) -> Result<(), Error> {
+    match manifest::upstream_state(origin, now) {
+        UpstreamState::Closed => Ok(()),
+        UpstreamState::Open { reason } => Err(list_error(
+            origin,
+            Arc::new(upstream::Error::Unreachable { reason }),
+        )),
+    }
+}
+
+fn list_error(origin: &Origin, source: Arc<upstream::Error>) -> Error {
+    match *source {
+        upstream::Error::NotFound => Error::ManifestUnknown {
+            upstream: origin.client.name().to_owned(),
+            repository: origin.remote().to_owned(),
+            reference: "(tags)".to_owned(),
+        },
+        _ => Error::Upstream {
+            upstream: origin.client.name().to_owned(),
+            source,
+        },
+    }
+}

@@ -1,0 +1,142 @@
+//! What is held here: manifests of repositories, hosted and proxied, hot ones answered from memory.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use metadata::{Db, RecordManifest, Recorded, TagEntry};
+use moka::sync::Cache;
+use oci::{Digest, MAX_MANIFEST_BYTES, Manifest, RepositoryName, Tag};
+use storage::BlobStore;
+use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use crate::Error;
+
+/// A manifest of a repository, ready to be served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredManifest {
+    /// Its row; `None` where it could be served but not kept.
+    pub artifact_id: Option<i64>,
+    /// What it is called.
+    pub digest: Digest,
+    /// What it is served as.
+    pub media_type: String,
+    /// As they came.
+    pub bytes: Bytes,
+}
+
+/// The database and the bytes, side by side. Cloning is cheap.
+#[derive(Clone)]
+pub struct Local {
+    db: Db,
+    store: BlobStore,
+    hot: Cache<Digest, Bytes>,
+    /// Readers rely on stored bytes while they write the row that names them; the janitor writes.
+    sweep: Arc<RwLock<()>>,
+}
+
+impl Local {
+    /// Over `db` and `store`, with `cache_bytes` of memory for hot manifests.
+    pub fn new(db: Db, store: BlobStore, cache_bytes: u64) -> Self {
+        // Each entry costs its bytes and about as much again as a small key and its bookkeeping.
+        let weigh =
+            |_: &Digest, bytes: &Bytes| u32::try_from(bytes.len() + 256).unwrap_or(u32::MAX);
+        let hot = Cache::builder()
+            .max_capacity(cache_bytes)
+            .weigher(weigh)
+            .build();
+        Self {
+            db,
+            store,
+            hot,
+            sweep: Arc::default(),
+        }
+    }
+
+    /// The database.
+    pub fn db(&self) -> &Db {
+        &self.db
+    }
+
+    /// The bytes.
+    pub fn store(&self) -> &BlobStore {
+        &self.store
+    }
+
+    /// To be held from finding a blob that is stored already until the row that relies on it is written.
+    pub async fn relying_on_bytes(&self) -> RwLockReadGuard<'_, ()> {
+        self.sweep.read().await
+    }
+
+    /// To be held from finding that nothing needs a blob until it is deleted. Only the janitor does.
+    pub async fn deleting_bytes(&self) -> RwLockWriteGuard<'_, ()> {
+        self.sweep.write().await
+    }
+
+    /// The manifest `digest` of `repository`, if this repository has it.
+    pub async fn manifest(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<Option<StoredManifest>, Error> {
+        let Some(row) = self.db.find_manifest(repository, digest).await? else {
+            return Ok(None);
+        };
+        let bytes = match self.hot.get(digest) {
+            Some(bytes) => bytes,
+            None => {
+                let Some(bytes) = self.store.read(digest, MAX_MANIFEST_BYTES as u64).await? else {
+                    // Bytes land before rows, so this means that somebody deleted files by hand.
+                    tracing::error!(%repository, %digest, "a recorded manifest has no bytes; treating it as not held");
+                    return Ok(None);
+                };
+                self.hot.insert(digest.clone(), bytes.clone());
+                bytes
+            }
+        };
+        Ok(Some(StoredManifest {
+            artifact_id: Some(row.artifact_id),
+            digest: digest.clone(),
+            media_type: row.media_type.clone(),
+            bytes,
+        }))
+    }
+
+    /// What `tag` of `repository` points at, as far as is known here.
+    pub async fn tag(
+        &self,
+        repository: &RepositoryName,
+        tag: &Tag,
+    ) -> Result<Option<TagEntry>, Error> {
+        Ok(self.db.find_tag(repository, tag).await?)
+    }
+
+    /// Keeps a manifest: its bytes, then its rows, then the tag that now points at it. `_relying` is held while
+    /// the caller found that what the manifest names is here.
+    pub async fn keep(
+        &self,
+        _relying: &RwLockReadGuard<'_, ()>,
+        repository: &RepositoryName,
+        project_id: i64,
+        manifest: &Manifest,
+        tag: Option<&Tag>,
+        now: DateTime<Utc>,
+    ) -> Result<Recorded, Error> {
+        self.store
+            .put(manifest.digest(), manifest.bytes().clone())
+            .await?;
+        let recorded = self
+            .db
+            .record_manifest(RecordManifest {
+                repository,
+                project_id,
+                manifest,
+                tag,
+                now,
+            })
+            .await?;
+        self.hot
+            .insert(manifest.digest().clone(), manifest.bytes().clone());
+        Ok(recorded)
+    }
+}
