@@ -1,0 +1,60 @@
+//! Deletions through the registry API. Rows go at once; bytes that nothing names any more are the janitor's.
+
+use auth::Access;
+use oci::{Digest, Reference, RepositoryName};
+
+use crate::{Error, Kind, Registry, Result};
+
+impl Registry {
+    /// Deletes a manifest with its tags, or one tag. A proxy project's tags follow its upstream and are not deleted
+    /// one by one; its manifests are cached copies and may go.
+    pub async fn delete_manifest(
+        &self,
+        access: &Access,
+        name: &RepositoryName,
+        reference: &Reference,
+    ) -> Result<()> {
+        let is_known = match reference {
+            Reference::Tag(tag) => {
+                Self::require_hosted(access, name)?;
+                self.db().delete_tag(name, tag).await?
+            }
+            Reference::Digest(digest) => {
+                let repository = self.repository(access, name).await?;
+                self.db().delete_artifact(&repository, digest).await?
+            }
+        };
+        let unknown = || Error::ManifestUnknown {
+            repository: name.to_string(),
+            reference: reference.to_string(),
+        };
+        if is_known { Ok(()) } else { Err(unknown()) }
+    }
+
+    /// Makes a repository no longer hold a blob.
+    pub async fn delete_blob(
+        &self,
+        access: &Access,
+        name: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<()> {
+        let repository = self.repository(access, name).await?;
+        let unknown = || Error::BlobUnknown {
+            repository: name.to_string(),
+            digest: digest.clone(),
+        };
+        if self.db().unlink_blob(&repository, digest).await? {
+            Ok(())
+        } else {
+            Err(unknown())
+        }
+    }
+
+    /// The repository's own name, with Docker Hub's namespace where it was left out.
+    async fn repository(&self, access: &Access, name: &RepositoryName) -> Result<RepositoryName> {
+        Ok(match self.kind(access, name).await? {
+            Kind::Hosted(repository) => repository,
+            Kind::Proxied(origin) => origin.repository,
+        })
+    }
+}

@@ -1,0 +1,206 @@
+//! What can go wrong, in terms of what the caller can do about it.
+
+use std::time::Duration;
+
+use oci::{Digest, ManifestError};
+
+/// The result of an operation of the registry.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Why an operation was not done. The display text is for the client.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No such manifest.
+    #[error("manifest {reference} is not known in {repository}")]
+    ManifestUnknown {
+        /// The repository.
+        repository: String,
+        /// The tag or digest.
+        reference: String,
+    },
+    /// No such blob in this repository.
+    #[error("blob {digest} is not known in {repository}")]
+    BlobUnknown {
+        /// The repository.
+        repository: String,
+        /// The blob.
+        digest: Digest,
+    },
+    /// No such repository.
+    #[error("repository {0} is not known")]
+    RepositoryUnknown(String),
+    /// No such upload in this repository.
+    #[error(
+        "upload {0} is not known: it ended, expired, or belongs to another repository; start a new one"
+    )]
+    UploadUnknown(String),
+    /// Another request is writing to this upload.
+    #[error(
+        "another request is writing to this upload; wait for it, ask for its status, and go on from there"
+    )]
+    UploadBusy,
+    /// A chunk does not begin where the last one ended.
+    #[error("the chunk does not begin at byte {offset}, where the upload stands")]
+    ChunkOutOfOrder {
+        /// Where it stands.
+        offset: u64,
+    },
+    /// The body broke off; what arrived is kept.
+    #[error("the body broke off: {0}; ask for the upload's status and go on from there")]
+    BodyBroken(String),
+    /// The body's length is not what its headers said.
+    #[error("{0}")]
+    SizeInvalid(String),
+    /// The bytes have another digest.
+    #[error("the bytes have the digest {actual}, not {expected}; nothing was kept, push again")]
+    DigestMismatch {
+        /// What the client said.
+        expected: Digest,
+        /// What came.
+        actual: Digest,
+    },
+    /// Not a manifest.
+    #[error(transparent)]
+    ManifestInvalid(#[from] ManifestError),
+    /// The manifest names what this repository does not hold.
+    #[error("the manifest names {} that {repository} does not hold: push or mount it first", .digests.iter().map(Digest::as_str).collect::<Vec<_>>().join(", "))]
+    ManifestBlobUnknown {
+        /// The repository.
+        repository: String,
+        /// What is missing.
+        digests: Vec<Digest>,
+    },
+    /// Proxy projects take content from their upstream only.
+    #[error("can not push artifact to a proxy project: {project}")]
+    ProxyIsReadOnly {
+        /// The project.
+        project: String,
+    },
+    /// Upstream did not give what was asked for, and nothing is cached to serve instead.
+    #[error("upstream {upstream}: {}", told(.source))]
+    Upstream {
+        /// Its name.
+        upstream: String,
+        /// What it did.
+        source: std::sync::Arc<upstream::Error>,
+    },
+    /// Something with that name exists.
+    #[error("{0}")]
+    Conflict(String),
+    /// No such project, endpoint, artifact…
+    #[error("{0}")]
+    NotFound(String),
+    /// The request makes no sense.
+    #[error("{0}")]
+    BadRequest(String),
+    /// Something else must be done first.
+    #[error("{0}")]
+    Precondition(String),
+    /// No room.
+    #[error(
+        "there is no space left on this registry's disk; nothing was changed, ask its administrator"
+    )]
+    NoSpace,
+    /// Our own fault, or our database's. The cause is for the log.
+    #[error("internal server error")]
+    Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl Error {
+    pub(crate) fn bug(text: String) -> Self {
+        Self::Internal(text.into())
+    }
+
+    /// Whether upstream's answer means that it took too long.
+    pub fn upstream_status(&self) -> Option<UpstreamStatus> {
+        let Self::Upstream { source, .. } = self else {
+            return None;
+        };
+        Some(match &**source {
+            upstream::Error::Refused { .. } => UpstreamStatus::Refused,
+            upstream::Error::RateLimited { retry_after } => UpstreamStatus::RateLimited {
+                retry_after: *retry_after,
+            },
+            upstream::Error::Timeout | upstream::Error::Stalled => UpstreamStatus::TimedOut,
+            upstream::Error::NotFound => UpstreamStatus::NotFound,
+            _ => UpstreamStatus::Broken,
+        })
+    }
+}
+
+/// How an upstream failed, as far as a client must tell it apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UpstreamStatus {
+    /// 401 or 403.
+    Refused,
+    /// 429.
+    RateLimited {
+        /// When it may be asked again.
+        retry_after: Option<Duration>,
+    },
+    /// No answer in time.
+    TimedOut,
+    /// 404.
+    NotFound,
+    /// Unreachable, 5xx, or not an answer to what was asked.
+    Broken,
+}
+
+/// Registries answer 401 and 403 for what does not exist too, so no more is claimed.
+fn told(error: &upstream::Error) -> String {
+    match error {
+        upstream::Error::Refused { status } => format!(
+            "refused, or does not exist (it answered {status}); check the endpoint's credentials and the name"
+        ),
+        other => format!("{other}, and nothing is cached to serve instead"),
+    }
+}
+
+impl From<pullthrough::Error> for Error {
+    fn from(error: pullthrough::Error) -> Self {
+        match error {
+            pullthrough::Error::ManifestUnknown {
+                repository,
+                reference,
+                ..
+            } => Self::ManifestUnknown {
+                repository,
+                reference,
+            },
+            pullthrough::Error::BlobUnknown {
+                repository, digest, ..
+            } => Self::BlobUnknown { repository, digest },
+            pullthrough::Error::Upstream { upstream, source } => {
+                Self::Upstream { upstream, source }
+            }
+            pullthrough::Error::Storage(error) if matches!(*error, storage::Error::NoSpace) => {
+                Self::NoSpace
+            }
+            pullthrough::Error::Storage(error) => Self::Internal(Box::new(error)),
+            pullthrough::Error::Metadata(error) if matches!(*error, metadata::Error::Full) => {
+                Self::NoSpace
+            }
+            pullthrough::Error::Metadata(error) => Self::Internal(Box::new(error)),
+            error @ pullthrough::Error::Abandoned => Self::Internal(Box::new(error)),
+        }
+    }
+}
+
+impl From<storage::Error> for Error {
+    fn from(error: storage::Error) -> Self {
+        match error {
+            storage::Error::NoSpace => Self::NoSpace,
+            storage::Error::UploadBusy => Self::UploadBusy,
+            error => Self::Internal(Box::new(error)),
+        }
+    }
+}
+
+impl From<metadata::Error> for Error {
+    fn from(error: metadata::Error) -> Self {
+        match error {
+            metadata::Error::Full => Self::NoSpace,
+            error => Self::Internal(Box::new(error)),
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! The janitor: removes what nothing needs. Uploads that were given up, holds that no manifest ever named, and
+//! bytes that no row names. It runs beside pushes and pulls.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use oci::{Algorithm, Digest};
+use storage::Stored;
+
+use crate::{Registry, Result};
+
+/// What a round removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Uploads.
+    pub uploads: u64,
+    /// Blobs.
+    pub blobs: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+impl Registry {
+    /// Cleans up at once and then every period, until the task is dropped.
+    pub async fn run_janitor(self) {
+        loop {
+            match self.sweep(Utc::now()).await {
+                Ok(swept) if swept == Swept::default() => {}
+                Ok(swept) => tracing::info!(
+                    uploads = swept.uploads,
+                    blobs = swept.blobs,
+                    size_bytes = swept.bytes,
+                    "swept"
+                ),
+                Err(error) => tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "sweeping failed; it is tried again in the next period"
+                ),
+            }
+            tokio::time::sleep(self.0.config.janitor_period).await;
+        }
+    }
+
+    /// One round.
+    pub async fn sweep(&self, now: DateTime<Utc>) -> Result<Swept> {
+        let mut swept = Swept::default();
+        let config = &self.0.config;
+        let upload_limit =
+            now - TimeDelta::from_std(config.upload_expiry).unwrap_or(TimeDelta::MAX);
+        for id in self.store().purge_uploads(upload_limit).await? {
+            self.db().end_upload(&id.to_string()).await?;
+            swept.uploads += 1;
+        }
+        {
+            // A manifest may be about to name them: pushes hold the other side of this lock while they check and record.
+            let _deleting = self.0.local.deleting_bytes().await;
+            self.db().drop_unnamed_holds(upload_limit).await?;
+        }
+        let orphan_limit = now - TimeDelta::from_std(config.orphan_grace).unwrap_or(TimeDelta::MAX);
+        for algorithm in [Algorithm::Sha256, Algorithm::Sha512] {
+            for prefix in 0..=u8::MAX {
+                let stored = self.store().list_prefix(algorithm, prefix).await?;
+                let old: Vec<Stored> = stored
+                    .into_iter()
+                    .filter(|blob| blob.modified < orphan_limit)
+                    .collect();
+                self.sweep_blobs(&old, prefix, orphan_limit, &mut swept)
+                    .await?;
+            }
+        }
+        Ok(swept)
+    }
+
+    async fn sweep_blobs(
+        &self,
+        old: &[Stored],
+        prefix: u8,
+        orphan_limit: DateTime<Utc>,
+        swept: &mut Swept,
+    ) -> Result<()> {
+        let digests: Vec<Digest> = old.iter().map(|blob| blob.digest.clone()).collect();
+        if digests.is_empty() {
+            return Ok(());
+        }
+        for orphan in self.db().unreferenced_blobs(&digests).await? {
+            let _deleting = self.0.local.deleting_bytes().await;
+            // Asked again now that nothing can come to rely on it. A commit of the same bytes made them young.
+            let is_orphan = !self
+                .db()
+                .unreferenced_blobs(std::slice::from_ref(&orphan))
+                .await?
+                .is_empty();
+            let again = self.store().list_prefix(orphan.algorithm(), prefix).await?;
+            let is_old = again
+                .iter()
+                .any(|blob| blob.digest == orphan && blob.modified < orphan_limit);
+            if is_orphan && is_old && self.store().delete(&orphan).await? {
+                swept.blobs += 1;
+                swept.bytes += old
+                    .iter()
+                    .find(|blob| blob.digest == orphan)
+                    .map_or(0, |blob| blob.size);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,154 @@
+//! What pull, push, delete and the rest mean in a project, hosted or proxied.
+//!
+//! Every operation demands an [`auth::Access`], so a forgotten check does not compile. Nothing here speaks
+//! HTTP to clients; how an error becomes a status is the server's business.
+
+mod artifacts;
+mod clients;
+mod declared;
+mod delete;
+mod error;
+mod health;
+mod janitor;
+mod members;
+mod projects;
+mod pull;
+mod push;
+mod repositories;
+mod settings;
+mod upstreams;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use auth::{Access, Auth};
+use metadata::Db;
+use oci::RepositoryName;
+use pullthrough::{Local, Origin, PullThrough};
+use storage::BlobStore;
+
+pub use declared::{DeclaredProject, DeclaredRegistry};
+pub use error::{Error, Result, UpstreamStatus};
+pub use health::{Component, Room};
+pub use members::Who;
+pub use projects::ProjectDraft;
+pub use pull::{PulledManifest, TagPage};
+pub use pullthrough::{BlobBody, BlobStream, OpenedBlob, Outcome};
+pub use push::{PushedManifest, Start};
+pub use settings::is_project_setting;
+pub use upstreams::{UpstreamChange, UpstreamDraft, upstream_kinds};
+
+/// How the registry behaves, whatever the project.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// How the cache engine behaves.
+    pub pullthrough: pullthrough::Config,
+    /// How other registries are asked.
+    pub upstream: upstream::Config,
+    /// How often what nothing needs any more is looked for.
+    pub janitor_period: Duration,
+    /// How long an upload may lie untouched, and a blob that no manifest names be held.
+    pub upload_expiry: Duration,
+    /// How long bytes that nothing names are left alone: a push or fill may be about to name them.
+    pub orphan_grace: Duration,
+}
+
+/// The registry. One for the process; cloning is cheap.
+#[derive(Clone)]
+pub struct Registry(Arc<Inner>);
+
+struct Inner {
+    config: Config,
+    local: Local,
+    auth: Auth,
+    engine: PullThrough,
+    clients: clients::Clients,
+}
+
+impl Registry {
+    /// A registry over `db` and `store`.
+    pub fn new(config: Config, db: Db, store: BlobStore, auth: Auth) -> Self {
+        let local = Local::new(db, store, config.pullthrough.manifest_cache_bytes);
+        let engine = PullThrough::new(config.pullthrough.clone(), local.clone());
+        Self(Arc::new(Inner {
+            clients: clients::Clients::default(),
+            config,
+            local,
+            auth,
+            engine,
+        }))
+    }
+
+    /// For a shutdown: gives fetches in flight `limit` to end, then writes what has been counted.
+    pub async fn drain(&self, limit: Duration) {
+        if tokio::time::timeout(limit, self.0.engine.drain())
+            .await
+            .is_err()
+        {
+            tracing::warn!("fetches still in flight were given up; the next pull begins them anew");
+        }
+        self.flush_pulls().await;
+    }
+
+    fn db(&self) -> &Db {
+        self.0.local.db()
+    }
+
+    fn store(&self) -> &BlobStore {
+        self.0.local.store()
+    }
+
+    /// Hosted or proxied: decided here, once per request.
+    async fn kind(&self, access: &Access, name: &RepositoryName) -> Result<Kind> {
+        let project = access.project();
+        if project.name != name.project() {
+            return Err(Error::bug(format!(
+                "access to {} used for {name}",
+                project.name
+            )));
+        }
+        let Some(upstream_id) = project.upstream_id else {
+            return Ok(Kind::Hosted(name.clone()));
+        };
+        let client = self.client(upstream_id).await?;
+        // Docker Hub's own images may be named without their namespace. Harbor redirects; clients that follow no
+        // redirects fail on that, so the name is completed here.
+        let repository = if client.is_docker_hub() && !name.path().contains('/') {
+            RepositoryName::new(name.project(), &format!("library/{}", name.path()))
+                .unwrap_or_else(|_| name.clone())
+        } else {
+            name.clone()
+        };
+        let policy = pull::policy(&project.metadata);
+        Ok(Kind::Proxied(Origin {
+            client,
+            repository,
+            project_id: project.id,
+            policy,
+        }))
+    }
+
+    /// For what a proxy project does not take: pushes, mounts, tag deletions.
+    fn require_hosted(access: &Access, name: &RepositoryName) -> Result<()> {
+        if access.project().name != name.project() {
+            return Err(Error::bug(format!(
+                "access to {} used for {name}",
+                access.project().name
+            )));
+        }
+        match access.project().upstream_id {
+            Some(_) => Err(Error::ProxyIsReadOnly {
+                project: access.project().name.clone(),
+            }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A repository, by where its content comes from.
+enum Kind {
+    /// From pushes.
+    Hosted(RepositoryName),
+    /// From an upstream.
+    Proxied(Origin),
+}

@@ -1,0 +1,236 @@
+//! Pulls: manifests, blobs, tags and referrers, of hosted and proxied repositories.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use auth::Access;
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use metadata::BlobRight;
+use oci::{Descriptor, Digest, Reference, RepositoryName, Tag};
+use pullthrough::freshness::Policy;
+use pullthrough::{BlobBody, OpenedBlob, Outcome};
+
+use crate::{Error, Kind, Registry, Result};
+
+/// A manifest, ready to be answered.
+#[derive(Clone, Debug)]
+pub struct PulledManifest {
+    /// What it is called.
+    pub digest: Digest,
+    /// What it is served as.
+    pub media_type: String,
+    /// As they came.
+    pub bytes: Bytes,
+    /// Who answered.
+    pub outcome: Outcome,
+    /// Since when a proxied tag has not been checked.
+    pub age: Option<Duration>,
+    repository: RepositoryName,
+    artifact_id: Option<i64>,
+}
+
+/// A page of tags, in byte order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TagPage {
+    /// The tags.
+    pub tags: Vec<String>,
+    /// Whether there are more.
+    pub has_more: bool,
+}
+
+impl Registry {
+    /// The manifest that `reference` means now.
+    pub async fn manifest(
+        &self,
+        access: &Access,
+        name: &RepositoryName,
+        reference: &Reference,
+        now: DateTime<Utc>,
+    ) -> Result<PulledManifest> {
+        match self.kind(access, name).await? {
+            Kind::Proxied(origin) => {
+                let resolved = self.0.engine.manifest(&origin, reference, now).await?;
+                Ok(PulledManifest {
+                    digest: resolved.manifest.digest,
+                    media_type: resolved.manifest.media_type,
+                    bytes: resolved.manifest.bytes,
+                    outcome: resolved.outcome,
+                    age: resolved.age,
+                    repository: origin.repository,
+                    artifact_id: resolved.manifest.artifact_id,
+                })
+            }
+            Kind::Hosted(repository) => self.hosted_manifest(repository, reference).await,
+        }
+    }
+
+    async fn hosted_manifest(
+        &self,
+        repository: RepositoryName,
+        reference: &Reference,
+    ) -> Result<PulledManifest> {
+        let unknown = || Error::ManifestUnknown {
+            repository: repository.to_string(),
+            reference: reference.to_string(),
+        };
+        let digest = match reference {
+            Reference::Digest(digest) => digest.clone(),
+            Reference::Tag(tag) => {
+                self.0
+                    .local
+                    .tag(&repository, tag)
+                    .await?
+                    .ok_or_else(unknown)?
+                    .digest
+            }
+        };
+        let manifest = self
+            .0
+            .local
+            .manifest(&repository, &digest)
+            .await?
+            .ok_or_else(unknown)?;
+        Ok(PulledManifest {
+            digest,
+            media_type: manifest.media_type,
+            bytes: manifest.bytes,
+            outcome: Outcome::Hit,
+            age: None,
+            repository,
+            artifact_id: manifest.artifact_id,
+        })
+    }
+
+    /// Counts a pull: in memory now, in the database with the next flush.
+    pub fn note_pull(&self, pulled: &PulledManifest, tag: Option<&Tag>, now: DateTime<Utc>) {
+        if let Some(artifact_id) = pulled.artifact_id {
+            self.db()
+                .note_pull(artifact_id, tag, &pulled.repository, now);
+        }
+    }
+
+    /// Writes the pulls counted since the last flush. Called on a timer, and at shutdown.
+    pub async fn flush_pulls(&self) {
+        if let Err(error) = self.db().flush().await {
+            tracing::error!(%error, "pull counts could not be written; they are kept for the next try");
+        }
+    }
+
+    /// Opens a blob for reading.
+    pub async fn blob(
+        &self,
+        access: &Access,
+        name: &RepositoryName,
+        digest: &Digest,
+        now: DateTime<Utc>,
+    ) -> Result<OpenedBlob> {
+        match self.kind(access, name).await? {
+            Kind::Proxied(origin) => Ok(self.0.engine.blob(&origin, digest, now).await?),
+            Kind::Hosted(repository) => {
+                let unknown = || Error::BlobUnknown {
+                    repository: repository.to_string(),
+                    digest: digest.clone(),
+                };
+                let right = self.db().blob_right(&repository, digest).await?;
+                if !matches!(right, BlobRight::Held { .. }) {
+                    return Err(unknown());
+                }
+                let blob = self.store().blob(digest).await?.ok_or_else(unknown)?;
+                Ok(OpenedBlob {
+                    size: Some(blob.size()),
+                    body: BlobBody::stored(blob),
+                    outcome: Outcome::Hit,
+                })
+            }
+        }
+    }
+
+    /// The size of a blob, fetching nothing.
+    pub async fn blob_size(
+        &self,
+        access: &Access,
+        name: &RepositoryName,
+        digest: &Digest,
+        now: DateTime<Utc>,
+    ) -> Result<(Option<u64>, Outcome)> {
+        match self.kind(access, name).await? {
+            Kind::Proxied(origin) => Ok(self.0.engine.blob_size(&origin, digest, now).await?),
+            Kind::Hosted(_) => {
+                let opened = self.blob(access, name, digest, now).await?;
+                Ok((opened.size, opened.outcome))
+            }
+        }
+    }
+
+    /// The tags after `after`, at most `limit` of them.
+    pub async fn tags(
+        &self,
+        access: &Access,
+        name: &RepositoryName,
+        after: Option<&str>,
+        limit: Option<u64>,
+        now: DateTime<Utc>,
+    ) -> Result<TagPage> {
+        // One more than asked for tells whether there is a next page.
+        let wanted = limit.map(|limit| limit.saturating_add(1));
+        let mut tags = match self.kind(access, name).await? {
+            Kind::Proxied(origin) => {
+                let all = self.0.engine.tags(&origin, now).await?;
+                let rest = all
+                    .into_iter()
+                    .filter(|tag| after.is_none_or(|after| tag.as_str() > after));
+                rest.take(usize::try_from(wanted.unwrap_or(u64::MAX)).unwrap_or(usize::MAX))
+                    .collect()
+            }
+            Kind::Hosted(repository) => {
+                let tags = self.db().list_tags(&repository, after, wanted).await?;
+                if tags.is_empty() && self.db().find_repository(&repository).await?.is_none() {
+                    return Err(Error::RepositoryUnknown(repository.to_string()));
+                }
+                tags
+            }
+        };
+        let limit = usize::try_from(limit.unwrap_or(u64::MAX)).unwrap_or(usize::MAX);
+        let has_more = tags.len() > limit;
+        tags.truncate(limit);
+        Ok(TagPage { tags, has_more })
+    }
+
+    /// The manifests about `subject`, of one type where asked for.
+    pub async fn referrers(
+        &self,
+        access: &Access,
+        name: &RepositoryName,
+        subject: &Digest,
+        artifact_type: Option<&str>,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Descriptor>> {
+        match self.kind(access, name).await? {
+            Kind::Proxied(origin) => Ok(self
+                .0
+                .engine
+                .referrers(&origin, subject, artifact_type, now)
+                .await?),
+            Kind::Hosted(repository) => Ok(self
+                .db()
+                .referrers(&repository, subject, artifact_type)
+                .await?),
+        }
+    }
+}
+
+/// A proxy project's rules, from its metadata. What cannot be read means the default, as in Harbor.
+pub(crate) fn policy(metadata: &BTreeMap<String, String>) -> Policy {
+    let seconds = metadata
+        .get("revalidate_after_seconds")
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(0);
+    let serve_gone = metadata
+        .get("proxy_cache_local_on_not_found")
+        .is_some_and(|text| text == "true");
+    Policy {
+        revalidate_after: Duration::from_secs(seconds),
+        serve_gone,
+    }
+}
