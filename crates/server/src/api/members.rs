@@ -1,0 +1,164 @@
+//! `/projects/{project_name_or_id}/members`: who has which role there.
+
+use auth::{Action, Role};
+use axum::Json;
+use axum::response::IntoResponse;
+use chrono::Utc;
+use http::{StatusCode, Uri};
+use metadata::Member;
+use registry::Who;
+use serde::{Deserialize, Serialize};
+
+use super::extract::{Asked, Body, Names};
+use super::page::Paging;
+use super::{Result, created};
+use crate::error::{Error, harbor};
+
+#[derive(Serialize)]
+struct MemberBody {
+    id: i64,
+    project_id: i64,
+    entity_name: String,
+    role_name: &'static str,
+    role_id: i32,
+    entity_id: i64,
+    entity_type: &'static str,
+}
+
+impl From<Member> for MemberBody {
+    fn from(member: Member) -> Self {
+        Self {
+            id: member.id,
+            project_id: member.project_id,
+            entity_name: member.username,
+            role_name: Role::from_id(member.role).map_or("", Role::name),
+            role_id: member.role,
+            entity_id: member.user_id,
+            entity_type: "u",
+        }
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct NewMember {
+    #[serde(default)]
+    role_id: i32,
+    member_user: Option<UserEntity>,
+}
+
+#[derive(Deserialize)]
+struct UserEntity {
+    #[serde(default)]
+    user_id: i64,
+    #[serde(default)]
+    username: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct RoleRequest {
+    #[serde(default)]
+    role_id: i32,
+}
+
+/// `GET …/members?entityname=`
+pub(super) async fn list(asked: Asked, Names(project): Names<String>, paging: Paging) -> Result {
+    let access = asked.project(Action::ListMembers, &project).await?;
+    let members = asked
+        .state
+        .registry()
+        .members(&access)
+        .await
+        .map_err(Error::of_management)?;
+    let part = paging
+        .parameters
+        .text("entityname")
+        .unwrap_or_default()
+        .to_lowercase();
+    let found: Vec<MemberBody> = members
+        .into_iter()
+        .filter(|member| member.username.to_lowercase().contains(&part))
+        .map(MemberBody::from)
+        .collect();
+    // A project has few members: they are cut into pages here.
+    let size = usize::try_from(paging.page.size).unwrap_or(usize::MAX);
+    let skipped = usize::try_from(paging.page.page - 1)
+        .unwrap_or(usize::MAX)
+        .saturating_mul(size)
+        .min(found.len());
+    let end = if size == 0 {
+        found.len()
+    } else {
+        skipped.saturating_add(size).min(found.len())
+    };
+    Ok(paging.answer(&found[skipped..end], found.len() as u64))
+}
+
+/// `POST …/members`
+pub(super) async fn create(
+    asked: Asked,
+    Names(project): Names<String>,
+    uri: Uri,
+    Body(new): Body<NewMember>,
+) -> Result {
+    let access = asked.project(Action::ManageMembers, &project).await?;
+    let who = match new.member_user {
+        Some(user) if user.user_id > 0 => Who::Id(user.user_id),
+        Some(user) if !user.username.is_empty() => Who::Name(user.username),
+        _ => {
+            let message =
+                "member_user needs a user_id or a username; there are no user groups here";
+            return Err(Error::new(
+                StatusCode::BAD_REQUEST,
+                harbor::BAD_REQUEST,
+                message,
+            ));
+        }
+    };
+    let id = asked
+        .state
+        .registry()
+        .add_member(&access, &who, new.role_id, Utc::now())
+        .await;
+    Ok(created(&uri, id.map_err(Error::of_management)?))
+}
+
+/// `GET …/members/{mid}`
+pub(super) async fn get(asked: Asked, Names((project, id)): Names<(String, i64)>) -> Result {
+    let access = asked.project(Action::ListMembers, &project).await?;
+    let member = asked
+        .state
+        .registry()
+        .member(&access, id)
+        .await
+        .map_err(Error::of_management)?;
+    Ok(Json(MemberBody::from(member)).into_response())
+}
+
+/// `PUT …/members/{mid}`
+pub(super) async fn update(
+    asked: Asked,
+    Names((project, id)): Names<(String, i64)>,
+    Body(request): Body<RoleRequest>,
+) -> Result<StatusCode> {
+    let access = asked.project(Action::ManageMembers, &project).await?;
+    let changed = asked
+        .state
+        .registry()
+        .change_member(&access, id, request.role_id, Utc::now())
+        .await;
+    changed
+        .map(|()| StatusCode::OK)
+        .map_err(Error::of_management)
+}
+
+/// `DELETE …/members/{mid}`
+pub(super) async fn delete(
+    asked: Asked,
+    Names((project, id)): Names<(String, i64)>,
+) -> Result<StatusCode> {
+    let access = asked.project(Action::ManageMembers, &project).await?;
+    let removed = asked.state.registry().remove_member(&access, id).await;
+    removed
+        .map(|()| StatusCode::OK)
+        .map_err(Error::of_management)
+}

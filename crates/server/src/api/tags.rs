@@ -1,0 +1,125 @@
+//! `…/artifacts/{reference}/tags`: the names that point at an artifact.
+
+use auth::Action;
+use chrono::Utc;
+use http::StatusCode;
+use metadata::TagRow;
+use oci::Tag;
+use serde::{Deserialize, Serialize};
+
+use super::Result;
+use super::extract::{Asked, Body, Names, reference};
+use super::json::Time;
+use super::page::Paging;
+use crate::error::{Error, harbor};
+
+#[derive(Serialize)]
+pub(super) struct TagBody {
+    id: i64,
+    repository_id: i64,
+    artifact_id: i64,
+    name: String,
+    push_time: Time,
+    pull_time: Time,
+    immutable: bool,
+}
+
+impl From<TagRow> for TagBody {
+    fn from(tag: TagRow) -> Self {
+        Self {
+            id: tag.id,
+            repository_id: tag.repository_id,
+            artifact_id: tag.artifact_id,
+            name: tag.name,
+            push_time: tag.pushed_at.into(),
+            pull_time: Time(tag.pulled_at),
+            immutable: false,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct NewTag {
+    #[serde(default)]
+    name: String,
+}
+
+/// `GET …/tags`
+pub(super) async fn list(
+    asked: Asked,
+    Names((project, path, text)): Names<(String, String, String)>,
+    paging: Paging,
+) -> Result {
+    let (access, name) = asked
+        .repository(Action::ListContent, &project, &path)
+        .await?;
+    let reference = reference(&name, &text)?;
+    let found = asked
+        .state
+        .registry()
+        .artifact_tags(&access, &name, &reference, &paging.page)
+        .await;
+    let found = found.map_err(Error::of_management)?;
+    let bodies: Vec<TagBody> = found.items.into_iter().map(TagBody::from).collect();
+    Ok(paging.answer(&bodies, found.total))
+}
+
+/// `POST …/tags`: hosted projects only.
+pub(super) async fn create(
+    asked: Asked,
+    Names((project, path, text)): Names<(String, String, String)>,
+    Body(new): Body<NewTag>,
+) -> Result<StatusCode> {
+    let (access, name) = asked.repository(Action::CreateTag, &project, &path).await?;
+    if access.project().upstream_id.is_some() {
+        let message = "the operation isn't supported for a proxy cache project";
+        return Err(Error::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            harbor::METHOD_NOT_ALLOWED,
+            message,
+        ));
+    }
+    let reference = reference(&name, &text)?;
+    let refused = |_| {
+        Error::new(
+            StatusCode::BAD_REQUEST,
+            harbor::BAD_REQUEST,
+            format!("invalid tag name: {}", new.name),
+        )
+    };
+    let tag: Tag = new.name.parse().map_err(refused)?;
+    let made = asked
+        .state
+        .registry()
+        .create_tag(&access, &name, &reference, &tag, Utc::now())
+        .await;
+    made.map(|()| StatusCode::CREATED)
+        .map_err(Error::of_management)
+}
+
+/// `DELETE …/tags/{tag_name}`: hosted projects only.
+pub(super) async fn delete(
+    asked: Asked,
+    Names((project, path, text, tag)): Names<(String, String, String, String)>,
+) -> Result<StatusCode> {
+    let (access, name) = asked
+        .repository(Action::DeleteContent, &project, &path)
+        .await?;
+    let reference = reference(&name, &text)?;
+    let not_found = |_| {
+        Error::new(
+            StatusCode::NOT_FOUND,
+            harbor::NOT_FOUND,
+            format!("tag {tag} not found"),
+        )
+    };
+    let tag: Tag = tag.parse().map_err(not_found)?;
+    let removed = asked
+        .state
+        .registry()
+        .remove_tag(&access, &name, &reference, &tag)
+        .await;
+    removed
+        .map(|()| StatusCode::OK)
+        .map_err(Error::of_management)
+}

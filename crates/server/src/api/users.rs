@@ -1,0 +1,416 @@
+//! `/users`: the people and programs that sign in here. Administrators make and unmake them; everyone may look at
+//! themselves and change their own password.
+
+use auth::SystemAction;
+use axum::Json;
+use axum::response::IntoResponse;
+use chrono::Utc;
+use http::{StatusCode, Uri};
+use metadata::{Filter, NewUser, Test, User, UserProfile};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::extract::{Asked, Body, Names};
+use super::json::{Time, is_default};
+use super::page::Paging;
+use super::{Result, created};
+use crate::error::{Error, harbor};
+
+/// The first administrator: not listed, as in Harbor, and neither deleted nor demoted, so that one is always left.
+const FIRST_ADMIN_ID: i64 = 1;
+const MAX_NAME_CHARS: usize = 255;
+const MAX_COMMENT_CHARS: usize = 30;
+
+#[derive(Serialize)]
+struct UserBody {
+    user_id: i64,
+    username: String,
+    #[serde(skip_serializing_if = "is_default")]
+    email: String,
+    #[serde(skip_serializing_if = "is_default")]
+    realname: String,
+    #[serde(skip_serializing_if = "is_default")]
+    comment: String,
+    sysadmin_flag: bool,
+    admin_role_in_auth: bool,
+    creation_time: Time,
+    update_time: Time,
+}
+
+impl From<User> for UserBody {
+    fn from(user: User) -> Self {
+        Self {
+            user_id: user.id,
+            username: user.username,
+            email: user.email,
+            realname: user.realname,
+            comment: user.comment,
+            sysadmin_flag: user.is_sysadmin,
+            admin_role_in_auth: false,
+            creation_time: user.created_at.into(),
+            update_time: user.updated_at.into(),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct UserRequest {
+    #[serde(default)]
+    username: String,
+    #[serde(default)]
+    password: String,
+    #[serde(flatten)]
+    profile: ProfileRequest,
+}
+
+#[derive(Deserialize)]
+pub(super) struct ProfileRequest {
+    #[serde(default)]
+    email: String,
+    #[serde(default)]
+    realname: String,
+    #[serde(default)]
+    comment: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct PasswordRequest {
+    #[serde(default)]
+    old_password: String,
+    #[serde(default)]
+    new_password: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct SysadminRequest {
+    #[serde(default)]
+    sysadmin_flag: bool,
+}
+
+/// `GET /users`
+pub(super) async fn list(asked: Asked, mut paging: Paging) -> Result {
+    asked.system(SystemAction::ManageUsers).await?;
+    let test = Test::Between(Some((FIRST_ADMIN_ID + 1).to_string()), None);
+    paging.page.filter.push(Filter {
+        key: "user_id".to_owned(),
+        test,
+    });
+    let found = asked
+        .state
+        .db()
+        .list_users(&paging.page)
+        .await
+        .map_err(Error::of_metadata)?;
+    let bodies: Vec<UserBody> = found.items.into_iter().map(UserBody::from).collect();
+    Ok(paging.answer(&bodies, found.total))
+}
+
+/// `GET /users/search?username=`: for whoever makes somebody a member.
+pub(super) async fn search(asked: Asked, mut paging: Paging) -> Result {
+    asked.user_id()?;
+    let test = Test::Contains(paging.parameters.required("username")?.to_owned());
+    paging.page.filter.push(Filter {
+        key: "username".to_owned(),
+        test,
+    });
+    let found = asked
+        .state
+        .db()
+        .list_users(&paging.page)
+        .await
+        .map_err(Error::of_metadata)?;
+    let bodies: Vec<_> = found
+        .items
+        .iter()
+        .map(|user| json!({ "user_id": user.id, "username": user.username }))
+        .collect();
+    Ok(paging.answer(&bodies, found.total))
+}
+
+/// `POST /users`
+pub(super) async fn create(asked: Asked, uri: Uri, Body(request): Body<UserRequest>) -> Result {
+    asked.system(SystemAction::ManageUsers).await?;
+    check_username(&request.username)?;
+    check_profile(&request.profile)?;
+    let taken = format!(
+        "user {} or email {} already exists",
+        request.username, request.profile.email
+    );
+    let password_hash = asked
+        .state
+        .auth()
+        .hash_password(&request.password)
+        .await
+        .map_err(refused_password)?;
+    let UserRequest {
+        username,
+        profile:
+            ProfileRequest {
+                email,
+                realname,
+                comment,
+            },
+        ..
+    } = request;
+    let new = NewUser {
+        username,
+        email,
+        realname,
+        comment,
+        password_hash,
+        is_sysadmin: false,
+    };
+    let user = asked
+        .state
+        .db()
+        .create_user(new, Utc::now())
+        .await
+        .map_err(|error| or_taken(taken, error))?;
+    Ok(created(&uri, user.id))
+}
+
+/// `GET /users/current`
+pub(super) async fn current(asked: Asked) -> Result {
+    let user = find(&asked, asked.user_id()?).await?;
+    Ok(Json(UserBody::from(user)).into_response())
+}
+
+/// `GET /users/{user_id}`
+pub(super) async fn get(asked: Asked, Names(id): Names<i64>) -> Result {
+    require_self_or_admin(&asked, id).await?;
+    Ok(Json(UserBody::from(find(&asked, id).await?)).into_response())
+}
+
+/// `PUT /users/{user_id}`: what they say about themselves.
+pub(super) async fn update(
+    asked: Asked,
+    Names(id): Names<i64>,
+    Body(profile): Body<ProfileRequest>,
+) -> Result<StatusCode> {
+    require_self_or_admin(&asked, id).await?;
+    check_profile(&profile)?;
+    let user = find(&asked, id).await?;
+    let taken = format!(
+        "user {} or email {} already exists",
+        user.username, profile.email
+    );
+    let ProfileRequest {
+        email,
+        realname,
+        comment,
+    } = profile;
+    let profile = UserProfile {
+        email,
+        realname,
+        comment,
+    };
+    let updated = asked
+        .state
+        .db()
+        .update_user_profile(id, profile, Utc::now())
+        .await;
+    updated
+        .map(|()| StatusCode::OK)
+        .map_err(|error| or_taken(taken, error))
+}
+
+/// `DELETE /users/{user_id}`
+pub(super) async fn delete(asked: Asked, Names(id): Names<i64>) -> Result<StatusCode> {
+    asked.system(SystemAction::ManageUsers).await?;
+    if id == FIRST_ADMIN_ID || asked.caller.identity.user_id() == Some(id) {
+        return Err(forbidden(format!("User with ID {id} cannot be deleted")));
+    }
+    find(&asked, id).await?;
+    asked
+        .state
+        .db()
+        .delete_user(id)
+        .await
+        .map(|()| StatusCode::OK)
+        .map_err(Error::of_metadata)
+}
+
+/// `PUT /users/{user_id}/sysadmin`
+pub(super) async fn set_sysadmin(
+    asked: Asked,
+    Names(id): Names<i64>,
+    Body(request): Body<SysadminRequest>,
+) -> Result<StatusCode> {
+    asked.system(SystemAction::ManageUsers).await?;
+    if id == FIRST_ADMIN_ID {
+        return Err(forbidden("the first administrator stays one".to_owned()));
+    }
+    find(&asked, id).await?;
+    let set = asked
+        .state
+        .db()
+        .set_sysadmin(id, request.sysadmin_flag, Utc::now())
+        .await;
+    set.map(|()| StatusCode::OK).map_err(Error::of_metadata)
+}
+
+/// `PUT /users/{user_id}/password`: one's own with the old one, anyone else's as an administrator.
+pub(super) async fn change_password(
+    asked: Asked,
+    Names(id): Names<i64>,
+    Body(request): Body<PasswordRequest>,
+) -> Result<StatusCode> {
+    require_self_or_admin(&asked, id).await?;
+    let user = find(&asked, id).await?;
+    let (auth, now) = (asked.state.auth(), Utc::now());
+    if asked.caller.identity.user_id() == Some(id) {
+        auth.login(&user.username, &request.old_password, now)
+            .await
+            .map_err(|error| match error {
+                auth::Error::WrongCredentials => {
+                    forbidden("Current password is incorrect".to_owned())
+                }
+                error => Error::of_auth_failure(error),
+            })?;
+    }
+    if auth
+        .login(&user.username, &request.new_password, now)
+        .await
+        .is_ok()
+    {
+        return Err(bad_request(
+            "the new password can not be same with the old one".to_owned(),
+        ));
+    }
+    auth.set_password(id, &request.new_password, now)
+        .await
+        .map(|()| StatusCode::OK)
+        .map_err(refused_password)
+}
+
+/// Strangers are told to sign in, other users nothing: not even whether there is such a user.
+async fn require_self_or_admin(asked: &Asked, id: i64) -> Result<()> {
+    if asked.user_id()? == id {
+        return Ok(());
+    }
+    asked.system(SystemAction::ManageUsers).await.map(drop)
+}
+
+async fn find(asked: &Asked, id: i64) -> Result<User> {
+    let not_found = || {
+        Error::new(
+            StatusCode::NOT_FOUND,
+            harbor::NOT_FOUND,
+            format!("user {id} not found"),
+        )
+    };
+    asked
+        .state
+        .db()
+        .find_user(id)
+        .await
+        .map_err(Error::of_metadata)?
+        .ok_or_else(not_found)
+}
+
+fn or_taken(taken: String, error: metadata::Error) -> Error {
+    match error {
+        metadata::Error::Conflict { .. } => {
+            Error::new(StatusCode::CONFLICT, harbor::CONFLICT, taken)
+        }
+        error => Error::of_metadata(error),
+    }
+}
+
+fn refused_password(error: auth::Error) -> Error {
+    match error {
+        auth::Error::WeakPassword => bad_request(error.to_string()),
+        auth::Error::Metadata(error) => Error::of_metadata(error),
+        error => Error::of_auth_failure(error),
+    }
+}
+
+fn bad_request(message: String) -> Error {
+    Error::new(StatusCode::BAD_REQUEST, harbor::BAD_REQUEST, message)
+}
+
+fn forbidden(message: String) -> Error {
+    Error::new(StatusCode::FORBIDDEN, harbor::FORBIDDEN, message)
+}
+
+/// Harbor's rule, and no colon: Basic authentication ends the name with one.
+fn check_username(name: &str) -> Result<()> {
+    let is_long_enough = (1..=MAX_NAME_CHARS).contains(&name.chars().count());
+    if !is_long_enough || name.trim() != name {
+        return Err(bad_request(format!(
+            "username has 1 to {MAX_NAME_CHARS} characters, without space around them"
+        )));
+    }
+    if name.contains([',', '"', '~', '#', '%', '$', ':']) || name.contains(char::is_control) {
+        return Err(bad_request(
+            "username contains illegal characters".to_owned(),
+        ));
+    }
+    Ok(())
+}
+
+fn check_profile(profile: &ProfileRequest) -> Result<()> {
+    let is_bounded = |text: &str, most: usize| text.chars().count() <= most;
+    let is_address = profile
+        .email
+        .split_once('@')
+        .is_some_and(|(local, host)| !local.is_empty() && !host.is_empty());
+    if !is_address
+        || profile.email.contains(char::is_whitespace)
+        || !is_bounded(&profile.email, MAX_NAME_CHARS)
+    {
+        return Err(bad_request(
+            "email is required, in the form local@host".to_owned(),
+        ));
+    }
+    if profile.realname.is_empty() || !is_bounded(&profile.realname, MAX_NAME_CHARS) {
+        return Err(bad_request(format!(
+            "realname has 1 to {MAX_NAME_CHARS} characters"
+        )));
+    }
+    if !is_bounded(&profile.comment, MAX_COMMENT_CHARS) {
+        return Err(bad_request(format!(
+            "comment has at most {MAX_COMMENT_CHARS} characters"
+        )));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_username_can_be_signed_in_with() {
+        for name in ["anna", "anna@example.com", "Ünal O'Neil", &"a".repeat(255)] {
+            assert!(check_username(name).is_ok(), "{name}");
+        }
+        for name in [
+            "",
+            " anna",
+            "a:b",
+            "robot$x",
+            "a,b",
+            "a\nb",
+            &"a".repeat(256),
+        ] {
+            assert!(check_username(name).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_profile_has_an_address_and_a_name() {
+        let profile = |email: &str, realname: &str, comment: &str| {
+            check_profile(&ProfileRequest {
+                email: email.into(),
+                realname: realname.into(),
+                comment: comment.into(),
+            })
+        };
+        assert!(profile("anna@example.com", "Anna", "").is_ok());
+        assert!(profile("anna", "Anna", "").is_err());
+        assert!(profile("anna@", "Anna", "").is_err());
+        assert!(profile("anna@example.com", "", "").is_err());
+        assert!(profile("anna@example.com", "Anna", &"x".repeat(31)).is_err());
+    }
+}

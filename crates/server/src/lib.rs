@@ -1,0 +1,52 @@
+//! HTTP: the registry API, Harbor's management API, tokens, the portal. The whole URL map is here.
+//!
+//! Handlers say: parse, authorize, act, answer. What the acts mean is `registry`'s; how an error becomes a
+//! status is [`error`]'s alone.
+
+mod api;
+mod caller;
+mod error;
+mod layers;
+mod listen;
+mod portal;
+mod state;
+mod token;
+mod v2;
+
+use axum::Router;
+use axum::response::{IntoResponse, Redirect};
+use axum::routing::{any, get};
+use url::Url;
+
+pub use listen::{Listener, TlsFiles};
+pub use state::{Config, State};
+
+/// What a [`Listener`] answers with.
+#[derive(Clone)]
+pub struct App(Router);
+
+/// Everything this server answers.
+pub fn app(state: State) -> App {
+    let router = Router::new()
+        .route("/v2", any(v2::base))
+        .route("/v2/", any(v2::dispatch_base))
+        .route("/v2/{*rest}", any(v2::dispatch))
+        .route("/service/token", get(token::issue))
+        .nest("/api/v2.0", api::router())
+        .route("/api/version", get(api::version))
+        .route("/", get(portal::index))
+        .fallback(portal::not_found)
+        .layer(axum::middleware::from_fn(layers::request_id))
+        .with_state(state);
+    App(router)
+}
+
+/// Sends every request to `url`, path kept: for the plain port beside a TLS one, as in Harbor.
+pub fn redirect_to(url: Url) -> App {
+    App(Router::new().fallback(move |uri: http::Uri| {
+        let mut target = url.clone();
+        target.set_path(uri.path());
+        target.set_query(uri.query());
+        async move { Redirect::permanent(target.as_str()).into_response() }
+    }))
+}
