@@ -1,0 +1,38 @@
+# What can be done here. Needs Rust, make and a C compiler; `make e2e` says what else it needs.
+
+CARGO ?= cargo
+
+.PHONY: help build run test e2e bench check
+
+help:
+	@echo 'make build   the server, optimised: target/release/roadstead'
+	@echo 'make run     build it and start it on http://127.0.0.1:8080, keeping everything in ./data'
+	@echo 'make test    unit and integration tests; no root, no network'
+	@echo 'make e2e     real clients against a real server'
+	@echo 'make bench   speed and memory, side by side with what one would use instead'
+	@echo 'make check   format, lints, licences and dependencies: what CI wants clean'
+
+build:
+	$(CARGO) build --release -p roadstead
+
+run: build
+	./target/release/roadstead serve --config deploy/roadstead.example.yml
+
+test:
+	$(CARGO) test --workspace
+
+e2e:
+	$(CARGO) build -p roadstead
+	tests/e2e/run
+
+bench:
+	benches/run
+
+check:
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	@if $(CARGO) deny --version >/dev/null 2>&1; then \
+		$(CARGO) deny check bans licenses sources; \
+	else \
+		echo 'dependencies not checked: cargo-deny is not installed (cargo install cargo-deny --locked)'; \
+	fi
