@@ -23,6 +23,11 @@ use tokio_rustls::TlsAcceptor;
 /// How long a client may take to send its request's headers, or to shake hands.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// What hyper may hold of a response before the socket has taken it. A chunk of a blob is larger, so each connection
+/// holds one chunk and reads the next when it has been sent: 64 downloads cost 64 chunks, not 64 times hyper's 400 KiB.
+/// It bounds a request's headers too.
+const MAX_BUFFER_BYTES: usize = 64 * 1024;
+
 /// Where the certificate chain and its key are, in PEM.
 #[derive(Clone, Debug)]
 pub struct TlsFiles {
@@ -119,7 +124,8 @@ where
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT);
+        .header_read_timeout(HEADER_TIMEOUT)
+        .max_buf_size(MAX_BUFFER_BYTES);
     builder
         .http2()
         .timer(TokioTimer::new())

@@ -1,8 +1,12 @@
 //! `/v2/<name>/blobs/uploads/`: end-4, 5, 6, 11, 13, 14.
 
+use std::io;
+use std::time::Duration;
+
 use auth::Action;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use chrono::Utc;
+use futures_util::{Stream, StreamExt, stream};
 use http::header::{CONTENT_LENGTH, CONTENT_RANGE, LOCATION, RANGE};
 use http::{HeaderName, StatusCode};
 use oci::{Digest, ErrorCode, RepositoryName, content_range_start};
@@ -10,6 +14,9 @@ use registry::Start;
 
 use super::{Asked, CONTENT_DIGEST, Result, empty, header};
 use crate::error::Error;
+
+/// How long a client may send nothing in the middle of a body.
+const SILENCE: Duration = Duration::from_secs(60);
 
 const UPLOAD_ID: HeaderName = HeaderName::from_static("docker-upload-uuid");
 
@@ -62,7 +69,7 @@ pub(super) async fn post(asked: &Asked<'_>, name: &RepositoryName, body: Body) -
         return Ok(accepted(name, &id, 0));
     };
     registry
-        .append(&access, name, &id, Some(0), body.into_data_stream())
+        .append(&access, name, &id, Some(0), received(body))
         .await
         .map_err(Error::of_registry)?;
     registry
@@ -83,7 +90,7 @@ pub(super) async fn patch(
     let at = chunk_start(asked)?;
     let registry = asked.state.registry();
     match registry
-        .append(&access, name, id, at, body.into_data_stream())
+        .append(&access, name, id, at, received(body))
         .await
     {
         Ok(offset) => Ok(accepted(name, id, offset)),
@@ -98,7 +105,7 @@ pub(super) async fn put(asked: &Asked<'_>, name: &RepositoryName, id: &str, body
     let registry = asked.state.registry();
     let at = chunk_start(asked)?;
     registry
-        .append(&access, name, id, at, body.into_data_stream())
+        .append(&access, name, id, at, received(body))
         .await
         .map_err(|error| out_of_order(name, id, error))?;
     registry
@@ -132,6 +139,17 @@ pub(super) async fn delete(asked: &Asked<'_>, name: &RepositoryName, id: &str) -
         .await
         .map_err(Error::of_registry)?;
     Ok(empty(StatusCode::NO_CONTENT))
+}
+
+/// The body's bytes. A client that has gone without a word must not hold its upload for ever: silence ends the body.
+fn received(body: Body) -> impl Stream<Item = io::Result<Bytes>> + Send + Unpin {
+    Box::pin(stream::unfold(body.into_data_stream(), |mut body| async {
+        let chunk = match tokio::time::timeout(SILENCE, body.next()).await {
+            Ok(chunk) => chunk?.map_err(io::Error::other),
+            Err(_) => Err(io::ErrorKind::TimedOut.into()),
+        };
+        Some((chunk, body))
+    }))
 }
 
 /// Where the client says that its chunk begins. A length that contradicts the range is refused before it is read.
