@@ -223,6 +223,13 @@ impl PullThrough {
         };
         let (engine, origin, digest) = (self.0.clone(), origin.clone(), digest.clone());
         match fill.started().await {
+            // It has failed, and its readers know: whoever comes now starts afresh.
+            Stage::Flowing { spool, .. }
+                if !is_new && matches!(spool.stopped(), Some(Stopped::Failed(_))) =>
+            {
+                fill.ended().await;
+                Ok(None)
+            }
             Stage::Flowing { spool, size } => Ok(Some(OpenedBlob {
                 size,
                 body: BlobBody(Source::Filling {
