@@ -23,6 +23,10 @@ pub struct Manifest {
 }
 
 /// What a manifest points at.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one in each manifest, never many side by side"
+)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ManifestKind {
     /// One image or artifact.

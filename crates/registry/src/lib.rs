@@ -34,7 +34,7 @@ pub use members::Who;
 pub use projects::ProjectDraft;
 pub use pull::{PulledManifest, TagPage};
 pub use pullthrough::{BlobBody, BlobStream, OpenedBlob, Outcome};
-pub use push::{PushedManifest, Start};
+pub use push::{NewManifest, PushedManifest, Start};
 pub use settings::is_project_setting;
 pub use upstreams::{UpstreamChange, UpstreamDraft, upstream_kinds};
 
@@ -88,6 +88,12 @@ impl Registry {
             tracing::warn!("fetches still in flight were given up; the next pull begins them anew");
         }
         self.flush_pulls().await;
+    }
+
+    /// From now on only `bytes` more fit on the disk; `None` lifts the limit. For tests of full disks.
+    #[cfg(feature = "fault")]
+    pub fn limit_room(&self, bytes: Option<usize>) {
+        self.store().limit_room(bytes);
     }
 
     fn db(&self) -> &Db {

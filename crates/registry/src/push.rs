@@ -19,6 +19,19 @@ pub enum Start {
     Mounted(Digest),
 }
 
+/// A manifest as it is sent.
+#[derive(Clone, Debug)]
+pub struct NewManifest<'a> {
+    /// What it is sent as: its tag, or the digest it must have.
+    pub reference: &'a Reference,
+    /// More tags for it.
+    pub tags: &'a [Tag],
+    /// What the client says it is.
+    pub content_type: Option<&'a str>,
+    /// Its bytes.
+    pub bytes: Bytes,
+}
+
 /// A manifest that was taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PushedManifest {
@@ -183,17 +196,20 @@ impl Registry {
         }
     }
 
-    /// Takes a manifest whose blobs and children this repository holds, and points `tags` at it.
+    /// Takes a manifest whose blobs and children this repository holds, and points its tags at it.
     pub async fn put_manifest(
         &self,
         access: &Access,
         name: &RepositoryName,
-        reference: &Reference,
-        tags: &[Tag],
-        content_type: Option<&str>,
-        bytes: Bytes,
+        new: NewManifest<'_>,
         now: DateTime<Utc>,
     ) -> Result<PushedManifest> {
+        let NewManifest {
+            reference,
+            tags,
+            content_type,
+            bytes,
+        } = new;
         Self::require_hosted(access, name)?;
         let algorithm = reference
             .digest()

@@ -9,6 +9,8 @@ use http::{HeaderName, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use oci::{ErrorCode, MAX_MANIFEST_BYTES, Reference, RepositoryName, Tag};
 
+use registry::NewManifest;
+
 use super::{Asked, CONTENT_DIGEST, Result, empty, header, tell_outcome};
 use crate::error::Error;
 
@@ -72,19 +74,16 @@ pub(super) async fn put(
         .await
         .map_err(|error| unreadable(&*error))?
         .to_bytes();
-    let content_type = asked.header(CONTENT_TYPE);
+    let new = NewManifest {
+        reference,
+        tags: &tags,
+        content_type: asked.header(CONTENT_TYPE),
+        bytes,
+    };
     let pushed = asked
         .state
         .registry()
-        .put_manifest(
-            &access,
-            name,
-            reference,
-            &tags,
-            content_type,
-            bytes,
-            Utc::now(),
-        )
+        .put_manifest(&access, name, new, Utc::now())
         .await
         .map_err(Error::of_registry)?;
     let mut response = empty(StatusCode::CREATED);
