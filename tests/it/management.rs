@@ -1,0 +1,53 @@
+//! The management API, as Harbor's clients speak it: endpoints, projects, members, repositories, artifacts.
+
+mod content;
+mod declared;
+mod endpoints;
+mod people;
+mod projects;
+mod system;
+
+use serde_json::{Value, json};
+use tests::{Answer, Client, TestServer};
+
+const API: &str = "/api/v2.0";
+
+async fn get(client: &Client, path: &str) -> Answer {
+    client.get(&format!("{API}{path}")).await
+}
+
+async fn post(client: &Client, path: &str, body: Value) -> Answer {
+    client.post(&format!("{API}{path}"), &body).await
+}
+
+async fn put(client: &Client, path: &str, body: Value) -> Answer {
+    client.put(&format!("{API}{path}"), &body).await
+}
+
+async fn delete(client: &Client, path: &str) -> Answer {
+    client.delete(&format!("{API}{path}")).await
+}
+
+/// Creates an endpoint and returns its path.
+async fn endpoint(admin: &Client, name: &str, url: &str) -> String {
+    let body = json!({ "name": name, "type": "docker-registry", "url": url });
+    let created = post(admin, "/registries", body).await.expect(201);
+    created
+        .header("location")
+        .trim_start_matches(API)
+        .to_owned()
+}
+
+fn number(path: &str) -> i64 {
+    path.rsplit('/')
+        .next()
+        .and_then(|id| id.parse().ok())
+        .expect("a path that ends in a number")
+}
+
+/// Creates a user with this name, and returns their client.
+async fn user(server: &TestServer, name: &str) -> Client {
+    let body = json!({ "username": name, "password": "Berth-and-buoy-2", "realname": name, "email": format!("{name}@example.com") });
+    post(&server.admin(), "/users", body).await.expect(201);
+    server.user(name, "Berth-and-buoy-2")
+}

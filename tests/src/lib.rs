@@ -1,0 +1,17 @@
+//! The harness of the stories in `it/`: a Roadstead on a socket, in this process or in one of its own, and
+//! clients that speak to it as docker and curl do. Upstreams are [`upstream::fake`] registries.
+
+mod client;
+mod config;
+pub mod data;
+mod process;
+mod server;
+
+pub use client::{Answer, Client, Pulled};
+pub use config::Setup;
+pub use process::{Ended, Launch, ProcessServer, program};
+pub use server::TestServer;
+pub use upstream::fake;
+
+/// The administrator's password in every story.
+pub const ADMIN_PASSWORD: &str = "Berth-and-anchor-1";
