@@ -18,11 +18,13 @@ build:
 run: build
 	./target/release/roadstead serve --config deploy/roadstead.example.yml
 
+# The whole workspace is built, so that tests and e2e run the same binary and nothing is built twice.
 test:
+	$(CARGO) build --workspace
 	$(CARGO) test --workspace
 
 e2e:
-	$(CARGO) build -p roadstead
+	$(CARGO) build --workspace
 	tests/e2e/run
 
 bench:
