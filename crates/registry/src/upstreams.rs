@@ -17,6 +17,8 @@ const UNHEALTHY: &str = "unhealthy";
 const PING_PATIENCE: Duration = Duration::from_secs(5);
 /// How often each upstream is looked at, as often as by Harbor.
 const HEALTH_PERIOD: Duration = Duration::from_secs(300);
+/// How long after the start they are looked at first.
+const FIRST_HEALTH_CHECK: Duration = Duration::from_secs(30);
 const MAX_NAME_CHARS: usize = 64;
 const MAX_URL_BYTES: usize = 256;
 const DOCKER_HUB: &str = "docker-hub";
@@ -179,6 +181,8 @@ impl Registry {
     /// Looks at every upstream now and then, until the task is dropped. What it finds is shown to people; pulls find
     /// out for themselves.
     pub async fn run_health_checks(self) {
+        // A start asks no upstream anything: pulls come first.
+        tokio::time::sleep(FIRST_HEALTH_CHECK).await;
         loop {
             match self.db().list_upstreams(&Page::all()).await {
                 Ok(upstreams) => {

@@ -134,10 +134,17 @@ impl App {
         self.generated_password.as_ref()
     }
 
+    /// What it serves, for tests that fill its disk.
+    #[cfg(feature = "fault")]
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
     /// Serves until `stop` is ready, then drains: transfers and fetches in flight get the configured time.
     pub async fn run(self, stop: impl Future<Output = ()>) {
         let janitor = tokio::spawn(self.registry.clone().run_janitor());
         let flushing = tokio::spawn(flush(self.registry.clone()));
+        let checking = tokio::spawn(self.registry.clone().run_health_checks());
         let redirecting = self.redirect.map(|listener| {
             let app = server::redirect_to(self.url.clone());
             tokio::spawn(listener.serve(app, std::future::pending(), Duration::ZERO))
@@ -147,6 +154,7 @@ impl App {
             .await;
         janitor.abort();
         flushing.abort();
+        checking.abort();
         if let Some(redirecting) = redirecting {
             redirecting.abort();
         }
