@@ -68,6 +68,13 @@ impl Error {
             .with(WWW_AUTHENTICATE, &challenge.to_string())
     }
 
+    /// The same for a token that does not do, which RFC 6750 lets the challenge say why: told so, clients ask for
+    /// another at once instead of trying this one again (docker for 50 s).
+    pub(crate) fn token_refused(challenge: &Challenge, why: &str, message: &str) -> Self {
+        Self::oci(StatusCode::UNAUTHORIZED, ErrorCode::Unauthorized, message)
+            .with(WWW_AUTHENTICATE, &format!("{challenge},error=\"{why}\""))
+    }
+
     /// 405 with what is allowed.
     pub(crate) fn method_not_allowed(allowed: &str) -> Self {
         Self::oci(

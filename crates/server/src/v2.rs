@@ -130,10 +130,11 @@ impl Asked<'_> {
         match denied {
             Denied::Unauthenticated => {
                 let challenge = challenge(self.state, &self.parts.headers, &[scope(name, action)]);
-                Err(Error::unauthorized(
-                    &challenge,
-                    &format!("unauthorized to access repository: {name}, action: {verbs}"),
-                ))
+                let message = format!("unauthorized to access repository: {name}, action: {verbs}");
+                Err(match self.caller.has_token() {
+                    true => Error::token_refused(&challenge, "insufficient_scope", &message),
+                    false => Error::unauthorized(&challenge, &message),
+                })
             }
             Denied::Forbidden => Err(Error::oci(
                 StatusCode::FORBIDDEN,

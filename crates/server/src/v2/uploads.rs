@@ -89,10 +89,7 @@ pub(super) async fn patch(
     let access = asked.authorize(Action::Push, name).await?;
     let at = chunk_start(asked)?;
     let registry = asked.state.registry();
-    match registry
-        .append(&access, name, id, at, received(body))
-        .await
-    {
+    match registry.append(&access, name, id, at, received(body)).await {
         Ok(offset) => Ok(accepted(name, id, offset)),
         Err(error) => Err(out_of_order(name, id, error)),
     }
