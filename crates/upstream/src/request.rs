@@ -197,7 +197,7 @@ impl Sender {
                 let challenge = challenge(response.headers());
                 pass = Some(
                     self.login
-                        .answer(challenge, &request.scope, pass.as_ref())
+                        .answer(challenge, &request.scope, pass.take())
                         .await?,
                 );
                 continue;

@@ -6,6 +6,7 @@ mod fetch;
 mod state;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -14,12 +15,16 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use oci::Challenge;
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, OwnedMutexGuard};
 
 use self::fetch::TokenService;
 use self::state::{Known, State, Step};
 use crate::egress::Ways;
 use crate::{Credential, Error, request};
+
+/// How long a request waits for another to find out whether the credential is good. A registry that takes longer
+/// to say no than this slows guessing down by itself.
+const TURN: Duration = Duration::from_secs(5);
 
 /// The way into one registry for one credential.
 #[derive(Clone)]
@@ -30,16 +35,22 @@ struct Inner {
     credential: Option<Credential>,
     /// Set once the registry was asked how it wants to see the credential.
     asked: OnceCell<()>,
+    /// Held while a credential not known to be good is shown.
+    showing: Arc<tokio::sync::Mutex<()>>,
     state: Mutex<State>,
 }
 
 /// What a request carries.
-#[derive(Clone)]
 pub(crate) struct Pass {
     /// The `Authorization` header.
     pub(crate) header: HeaderValue,
     kind: PassKind,
+    /// Others wait until this request is answered.
+    _turn: Option<Turn>,
 }
+
+/// The right to show a credential that nobody knows to be good.
+type Turn = OwnedMutexGuard<()>;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum PassKind {
@@ -62,6 +73,7 @@ impl Login {
             ways,
             credential,
             asked: OnceCell::new(),
+            showing: Arc::default(),
             state: Mutex::default(),
         }))
     }
@@ -82,7 +94,7 @@ impl Login {
             }),
         };
         match service {
-            None => self.basic(scope).map(Some),
+            None => self.basic(scope).await.map(Some),
             Some(service) => self.token(scope, service, None).await.map(Some),
         }
     }
@@ -113,21 +125,21 @@ impl Login {
         &self,
         challenge: Option<Challenge>,
         scope: &str,
-        refused: Option<&Pass>,
+        refused: Option<Pass>,
     ) -> Result<Pass, Error> {
         let no = Err(Error::Refused { status: 401 });
         let Some(challenge) = challenge else {
             return no;
         };
         self.0.lock().scheme = Some(challenge.clone());
-        let refused = refused.map(|pass| pass.kind);
-        match (challenge, refused) {
+        let kind = refused.as_ref().map(|pass| pass.kind);
+        match (challenge, kind) {
             (Challenge::Basic { .. }, Some(PassKind::Basic)) => {
                 let mut state = self.0.lock();
                 state.refused(scope, 401, true, Utc::now());
                 no
             }
-            (Challenge::Basic { .. }, _) => self.basic(scope),
+            (Challenge::Basic { .. }, _) => self.basic(scope).await,
             (Challenge::Bearer { .. }, Some(PassKind::Token { is_fresh: true, .. })) => no,
             (
                 Challenge::Bearer {
@@ -135,9 +147,11 @@ impl Login {
                     service,
                     scope: wanted,
                 },
-                refused,
+                kind,
             ) => {
-                let number = match refused {
+                // What comes next may need the turn itself.
+                drop(refused);
+                let number = match kind {
                     Some(PassKind::Token { number, .. }) => Some(number),
                     _ => None,
                 };
@@ -172,14 +186,16 @@ impl Login {
         }
     }
 
-    fn basic(&self, scope: &str) -> Result<Pass, Error> {
+    async fn basic(&self, scope: &str) -> Result<Pass, Error> {
         let Some(credential) = &self.0.credential else {
             return Err(Error::Refused { status: 401 });
         };
+        let turn = self.0.turn().await;
         self.0.lock().check_refusals(scope, Utc::now())?;
         Ok(Pass {
             header: basic_header(credential)?,
             kind: PassKind::Basic,
+            _turn: turn,
         })
     }
 
@@ -229,11 +245,24 @@ impl Known {
                 number: self.number,
                 is_fresh,
             },
+            _turn: None,
         }
     }
 }
 
 impl Inner {
+    /// Waits until the credential is known to be good, known to be wrong, or this caller's to try. A wrong
+    /// password is shown once then, not once for each repository that is pulled from at the same time: accounts
+    /// get locked for less.
+    async fn turn(&self) -> Option<Turn> {
+        let is_known_good = || self.lock().is_known_good(Utc::now());
+        if self.credential.is_none() || is_known_good() {
+            return None;
+        }
+        let turn = tokio::time::timeout(TURN, Arc::clone(&self.showing).lock_owned()).await;
+        turn.ok().filter(|_| !is_known_good())
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         // Held for look-ups only, never across an await; a panic within leaves nothing half done.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -241,7 +270,15 @@ impl Inner {
 }
 
 async fn fly(inner: Arc<Inner>, scope: String, service: TokenService) -> Result<Known, Error> {
+    let _turn = inner.turn().await;
     let asked_at = Utc::now();
+    {
+        let mut state = inner.lock();
+        if let Err(error) = state.check_refusals(&scope, asked_at) {
+            state.landed(&scope);
+            return Err(error);
+        }
+    }
     let outcome = fetch::fetch(&inner.ways, inner.credential.as_ref(), &scope, &service).await;
     let mut state = inner.lock();
     state.landed(&scope);

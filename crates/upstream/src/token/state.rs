@@ -173,6 +173,12 @@ impl State {
         self.credential_refusal = None;
     }
 
+    /// Whether the credential has let somebody in lately.
+    pub(super) fn is_known_good(&self, now: DateTime<Utc>) -> bool {
+        self.credential_worked_at
+            .is_some_and(|worked_at| now < worked_at + KNOWN_GOOD_FOR)
+    }
+
     /// Whether a new token may do what the refused one did not.
     pub(super) fn is_worth_renewing(&self, scope: &str, refused: u64, now: DateTime<Utc>) -> bool {
         self.tokens.get(scope).is_none_or(|kept| {
@@ -204,10 +210,7 @@ impl State {
         has_credential: bool,
         now: DateTime<Utc>,
     ) {
-        let is_known_good = self
-            .credential_worked_at
-            .is_some_and(|worked_at| now < worked_at + KNOWN_GOOD_FOR);
-        if has_credential && status == 401 && !is_known_good {
+        if has_credential && status == 401 && !self.is_known_good(now) {
             self.credential_refusal = Some(Refusal::after(
                 self.credential_refusal.as_ref(),
                 status,
