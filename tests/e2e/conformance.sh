@@ -32,7 +32,8 @@ conformance_build() {
 conformance_run() {
     local name=$1 version=$2 registry=$3 report=$CASE_DIR/$1.txt
     shift 3
-    [[ -x $(conformance_program) ]] || fail "the conformance suite could not be built (is go installed?)"
+    [[ -x $(conformance_program) ]] || need go
+    [[ -x $(conformance_program) ]] || fail "the conformance suite could not be built: what go said is at the top"
     rm -rf "$CASE_DIR/$name-results"
     env -C "$CASE_DIR" OCI_CONFIGURATION=/dev/null OCI_RESULTS_DIR="$CASE_DIR/$name-results" OCI_VERSION="$version" \
         OCI_REGISTRY="$registry" OCI_TLS=disabled "$@" "$(conformance_program)" >"$report" 2>&1 || true
