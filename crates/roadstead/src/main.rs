@@ -4,10 +4,6 @@ use std::process::ExitCode;
 
 use roadstead::cli::{self, Command};
 
-/// Its freed memory goes back to the system, and it is quick to build.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     match cli::parse() {
         Command::Serve(flags) => cli::serve::run(&flags),
