@@ -37,6 +37,12 @@ impl Db {
         row.map(|row| sql::get(&row, "repository")).transpose()
     }
 
+    /// All that were begun and have not ended: their ids.
+    pub async fn list_uploads(&self) -> Result<Vec<String>, Error> {
+        let rows = sql::all(self.read(), "SELECT id FROM uploads", []).await?;
+        rows.iter().map(|row| sql::get(row, "id")).collect()
+    }
+
     /// Forgets the upload, finished or not. One that is not there is no error.
     pub async fn end_upload(&self, id: &str) -> Result<(), Error> {
         let write = self.write().await?;

@@ -1,6 +1,8 @@
 //! The janitor: removes what nothing needs. Uploads that were given up, holds that no manifest ever named, and
 //! bytes that no row names. It runs beside pushes and pulls.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use oci::{Algorithm, Digest};
 use storage::Stored;
@@ -45,10 +47,8 @@ impl Registry {
         let config = &self.0.config;
         let upload_limit =
             now - TimeDelta::from_std(config.upload_expiry).unwrap_or(TimeDelta::MAX);
-        for id in self.store().purge_uploads(upload_limit).await? {
-            self.db().end_upload(&id.to_string()).await?;
-            swept.uploads += 1;
-        }
+        swept.uploads = self.store().purge_uploads(upload_limit).await?.len() as u64;
+        self.forget_uploads_without_bytes().await?;
         {
             // A manifest may be about to name them: pushes hold the other side of this lock while they check and record.
             let _deleting = self.0.local.deleting_bytes().await;
@@ -67,6 +67,18 @@ impl Registry {
             }
         }
         Ok(swept)
+    }
+
+    /// The rows of uploads that were purged, and of those whose end a kill has cut short. An upload's bytes are
+    /// there before its row, so a row that was seen first and has none is not one that is beginning.
+    async fn forget_uploads_without_bytes(&self) -> Result<()> {
+        let rows = self.db().list_uploads().await?;
+        let stored = self.store().list_uploads().await?;
+        let stored: HashSet<String> = stored.iter().map(ToString::to_string).collect();
+        for id in rows.iter().filter(|id| !stored.contains(*id)) {
+            self.db().end_upload(id).await?;
+        }
+        Ok(())
     }
 
     async fn sweep_blobs(

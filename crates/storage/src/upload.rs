@@ -149,6 +149,15 @@ impl BlobStore {
         .await
     }
 
+    /// All uploads that have been begun and not ended.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub async fn list_uploads(&self) -> Result<Vec<UploadId>, Error> {
+        let store = self.clone();
+        blocking(move || store.list_now()).await
+    }
+
     /// Forgets the uploads that nobody has added to since, and says which.
     ///
     /// # Errors
@@ -259,19 +268,21 @@ impl BlobStore {
     }
 
     fn list_resting(&self, untouched_since: DateTime<Utc>) -> Result<Vec<UploadId>, Error> {
+        let mut resting = self.list_now()?;
+        resting.retain(|id| self.is_resting(id, untouched_since).unwrap_or(false));
+        Ok(resting)
+    }
+
+    fn list_now(&self) -> Result<Vec<UploadId>, Error> {
         let folder = self.inner().layout.uploads();
-        let mut resting = Vec::new();
+        let mut found = Vec::new();
         for entry in fs::read_dir(&folder).map_err(|source| Error::io(&folder, source))? {
             let name = entry
                 .map_err(|source| Error::io(&folder, source))?
                 .file_name();
-            if let Some(id) = name.to_str().and_then(|name| name.parse().ok())
-                && self.is_resting(&id, untouched_since).unwrap_or(false)
-            {
-                resting.push(id);
-            }
+            found.extend(name.to_str().and_then(|name| name.parse::<UploadId>().ok()));
         }
-        Ok(resting)
+        Ok(found)
     }
 
     fn is_resting(&self, id: &UploadId, untouched_since: DateTime<Utc>) -> Result<bool, Error> {

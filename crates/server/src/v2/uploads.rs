@@ -68,14 +68,20 @@ pub(super) async fn post(asked: &Asked<'_>, name: &RepositoryName, body: Body) -
     let Some(digest) = digest else {
         return Ok(accepted(name, &id, 0));
     };
-    registry
-        .append(&access, name, &id, Some(0), received(body))
-        .await
-        .map_err(Error::of_registry)?;
-    registry
-        .finish_upload(&access, name, &id, &digest, now)
-        .await
-        .map_err(Error::of_registry)?;
+    let taken = async {
+        registry
+            .append(&access, name, &id, Some(0), received(body))
+            .await?;
+        registry
+            .finish_upload(&access, name, &id, &digest, now)
+            .await
+    };
+    if let Err(error) = taken.await {
+        // The client does not know this upload, so nobody can go on with it: on a full disk it would only be in the
+        // way. One that has ended already is not there to be given up.
+        let _ = registry.cancel_upload(&access, name, &id).await;
+        return Err(Error::of_registry(error));
+    }
     Ok(created(name, &digest))
 }
 
