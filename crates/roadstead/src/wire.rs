@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use auth::Auth;
@@ -149,6 +149,12 @@ impl App {
             let app = server::redirect_to(self.url.clone());
             tokio::spawn(listener.serve(app, std::future::pending(), Duration::ZERO))
         });
+        // One time limit for all of the drain, from the moment it is asked for.
+        let mut deadline = None;
+        let stop = async {
+            stop.await;
+            deadline = Some(Instant::now() + self.drain_timeout);
+        };
         self.listener
             .serve(server::app(self.state), stop, self.drain_timeout)
             .await;
@@ -158,7 +164,8 @@ impl App {
         if let Some(redirecting) = redirecting {
             redirecting.abort();
         }
-        self.registry.drain(self.drain_timeout).await;
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        self.registry.drain(left.unwrap_or_default()).await;
     }
 }
 
