@@ -2,11 +2,13 @@
 
 mod architecture;
 mod crash;
+mod disk_full;
 mod fills;
 mod hits;
 mod hosted;
 mod isolation;
 mod management;
 mod outage;
+mod process;
 mod pull_through;
 mod tokens;
