@@ -271,26 +271,26 @@ async fn ensure_repository<C: ConnectionTrait>(
     record: &RecordManifest<'_>,
 ) -> Result<i64, Error> {
     let name = record.repository.as_str();
-    if let Some(row) = sql::one(
-        on,
-        "SELECT id FROM repositories WHERE name = $1",
-        [name.into()],
-    )
-    .await?
-    {
+    let select = "SELECT id FROM repositories WHERE name = $1";
+    if let Some(row) = sql::one(on, select, [name.into()]).await? {
         return sql::get(&row, "id");
     }
-    // The conflict is another node's at this very moment; updating nothing makes RETURNING give its row.
+    // A conflict is another writer's at this very moment, whose row is there once it has been waited for. It is not
+    // updated to get at its number: that would lock it before the tag, and a manifest beside this one locks it after.
     let insert = "INSERT INTO repositories (project_id, name, description, pull_count, created_at, updated_at) \
-                  VALUES ($1, $2, '', 0, $3, $3) ON CONFLICT (name) DO UPDATE SET name = excluded.name RETURNING id";
+                  VALUES ($1, $2, '', 0, $3, $3) ON CONFLICT (name) DO NOTHING RETURNING id";
     let values = [
         record.project_id.into(),
         name.into(),
         sql::micros(record.now).into(),
     ];
-    let row = sql::one(on, insert, values)
+    let inserted = sql::one(on, insert, values)
         .await
         .map_err(|error| error.or_missing("project"))?;
+    let row = match inserted {
+        Some(row) => Some(row),
+        None => sql::one(on, select, [name.into()]).await?,
+    };
     sql::get(&row.ok_or(Error::NotFound { what: "repository" })?, "id")
 }
 
