@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use moka::future::Cache;
+use moka::sync::Cache;
 use oci::{Descriptor, Digest, RepositoryName};
 
+use crate::flight::Flights;
 use crate::freshness::UpstreamState;
 use crate::{Error, Origin, PullThrough, manifest};
 
@@ -18,6 +19,7 @@ const CAPACITY_BYTES: u64 = 4 * 1024 * 1024;
 pub(crate) struct Listings {
     ttl: Duration,
     tags: Cache<RepositoryName, Known<String>>,
+    asking: Flights<RepositoryName, Result<Known<String>, Error>>,
     referrers: Cache<(RepositoryName, Digest), Known<Descriptor>>,
 }
 
@@ -48,6 +50,7 @@ impl Listings {
                 .max_capacity(CAPACITY_BYTES)
                 .weigher(weigh_tags)
                 .build(),
+            asking: Flights::default(),
             referrers: Cache::builder()
                 .max_capacity(CAPACITY_BYTES)
                 .weigher(weigh_referrers)
@@ -88,7 +91,7 @@ impl PullThrough {
             .await?;
         let listings = &self.0.listings;
         let key = origin.repository.clone();
-        let known = listings.tags.get(&key).await;
+        let known = listings.tags.get(&key);
         let upstream = match known {
             Some(known) if known.is_fresh(listings.ttl) => known.items,
             known => match self.ask_tags(origin, now).await {
@@ -104,6 +107,7 @@ impl PullThrough {
         Ok(all.into_iter().collect())
     }
 
+    /// Asks upstream, once however many wait.
     async fn ask_tags(
         &self,
         origin: &Origin,
@@ -111,29 +115,20 @@ impl PullThrough {
     ) -> Result<Arc<Vec<String>>, Error> {
         allowed(origin, now)?;
         let listings = &self.0.listings;
-        let stale = listings
+        let asked = origin.clone();
+        let ask = async move {
+            let tags = asked.client.tags(asked.remote()).await;
+            tags.map(Known::new)
+                .map_err(|error| list_error(&asked, error))
+        };
+        let asking = listings
+            .asking
+            .join(&self.0.tasks, origin.repository.clone(), ask);
+        let known = asking.await.1.unwrap_or(Err(Error::Abandoned))?;
+        listings
             .tags
-            .get(&origin.repository)
-            .await
-            .filter(|known| !known.is_fresh(listings.ttl));
-        if stale.is_some() {
-            listings.tags.invalidate(&origin.repository).await;
-        }
-        // Concurrent callers share the one that asks; errors are not kept.
-        let known = listings
-            .tags
-            .try_get_with(origin.repository.clone(), async {
-                origin.client.tags(origin.remote()).await.map(Known::new)
-            });
-        match known.await {
-            Ok(known) => Ok(known.items),
-            Err(source) => {
-                if let Some(stale) = stale {
-                    listings.tags.insert(origin.repository.clone(), stale).await;
-                }
-                Err(list_error(origin, source))
-            }
-        }
+            .insert(origin.repository.clone(), known.clone());
+        Ok(known.items)
     }
 
     /// The manifests whose subject is `digest`: upstream's, and those cached here.
@@ -181,7 +176,7 @@ impl PullThrough {
     ) -> Arc<Vec<Descriptor>> {
         let listings = &self.0.listings;
         let key = (origin.repository.clone(), digest.clone());
-        let known = listings.referrers.get(&key).await;
+        let known = listings.referrers.get(&key);
         if let Some(known) = known.as_ref().filter(|known| known.is_fresh(listings.ttl)) {
             return known.items.clone();
         }
@@ -192,7 +187,7 @@ impl PullThrough {
         match origin.client.referrers(origin.remote(), digest, None).await {
             Ok(items) => {
                 let known = Known::new(items);
-                listings.referrers.insert(key, known.clone()).await;
+                listings.referrers.insert(key, known.clone());
                 known.items
             }
             Err(error) => {
@@ -207,23 +202,15 @@ impl PullThrough {
 fn allowed(origin: &Origin, now: DateTime<Utc>) -> Result<(), Error> {
     match manifest::upstream_state(origin, now) {
         UpstreamState::Closed => Ok(()),
-        UpstreamState::Open { reason } => Err(list_error(
-            origin,
-            Arc::new(upstream::Error::Unreachable { reason }),
-        )),
+        UpstreamState::Open { reason } => {
+            Err(list_error(origin, upstream::Error::Unreachable { reason }))
+        }
     }
 }
 
-fn list_error(origin: &Origin, source: Arc<upstream::Error>) -> Error {
-    match *source {
-        upstream::Error::NotFound => Error::ManifestUnknown {
-            upstream: origin.client.name().to_owned(),
-            repository: origin.remote().to_owned(),
-            reference: "(tags)".to_owned(),
-        },
-        _ => Error::Upstream {
-            upstream: origin.client.name().to_owned(),
-            source,
-        },
+fn list_error(origin: &Origin, error: upstream::Error) -> Error {
+    Error::Upstream {
+        upstream: origin.client.name().to_owned(),
+        source: Arc::new(error),
     }
 }
