@@ -203,7 +203,7 @@ fn allowed(origin: &Origin, now: DateTime<Utc>) -> Result<(), Error> {
     match manifest::upstream_state(origin, now) {
         UpstreamState::Closed => Ok(()),
         UpstreamState::Open { reason } => {
-            Err(list_error(origin, upstream::Error::Unreachable { reason }))
+            Err(list_error(origin, upstream::Error::Resting { reason }))
         }
     }
 }

@@ -80,6 +80,7 @@ impl Registry {
             credential,
             is_insecure: upstream.is_insecure,
             ca_certificate: upstream.ca_certificate.clone(),
+            options: upstream::Options::default(),
         };
         Client::new(endpoint, &self.0.config.upstream)
             .map_err(|error| Error::BadRequest(format!("registry {}: {error}", upstream.name)))

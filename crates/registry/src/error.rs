@@ -106,6 +106,9 @@ pub enum Error {
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
+/// What a client waits before it asks again, where an endpoint's connections are all in use.
+const BUSY_PAUSE: Duration = Duration::from_secs(5);
+
 impl Error {
     pub(crate) fn bug(text: String) -> Self {
         Self::Internal(text.into())
@@ -120,6 +123,9 @@ impl Error {
             upstream::Error::Refused { .. } => UpstreamStatus::Refused,
             upstream::Error::RateLimited { retry_after } => UpstreamStatus::RateLimited {
                 retry_after: *retry_after,
+            },
+            upstream::Error::Busy { .. } => UpstreamStatus::RateLimited {
+                retry_after: Some(BUSY_PAUSE),
             },
             upstream::Error::Timeout | upstream::Error::Stalled => UpstreamStatus::TimedOut,
             upstream::Error::NotFound => UpstreamStatus::NotFound,

@@ -9,7 +9,7 @@ use futures_util::Stream;
 use reqwest::Response;
 use tokio::time::{Instant, Sleep};
 
-use crate::{Error, request};
+use crate::{Error, egress};
 
 /// A blob's bytes as they come: one chunk at a time, none kept, none cut up. Dropping it closes the
 /// connection it comes by. It may last as long as it likes, but not be silent for longer than the stall time-out
@@ -71,7 +71,7 @@ impl Stream for BlobStream {
         }
         let item = match this.chunks.as_mut().poll_next(cx) {
             Poll::Ready(Some(Ok(chunk))) => Some(this.count(chunk)),
-            Poll::Ready(Some(Err(error))) => Some(Err(request::of_transport(&error))),
+            Poll::Ready(Some(Err(error))) => Some(Err(egress::of_transport(&error))),
             Poll::Ready(None) => match this.left {
                 None | Some(0) => None,
                 Some(left) => Some(Err(Error::Cut {
@@ -115,7 +115,7 @@ pub(crate) async fn read_whole(mut response: Response, max_bytes: usize) -> Resu
     while let Some(chunk) = response
         .chunk()
         .await
-        .map_err(|error| request::of_transport(&error))?
+        .map_err(|error| egress::of_transport(&error))?
     {
         if whole.len() + chunk.len() > max_bytes {
             return Err(too_large());

@@ -2,6 +2,7 @@
 //! The rules are functions of their arguments; [`Guard`] holds them against what a name resolves to, in the
 //! very look-up the connection uses, so that a second answer cannot differ from the checked one.
 
+mod failure;
 mod ways;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -11,6 +12,7 @@ use url::{Host, Url};
 
 use crate::Error;
 
+pub(crate) use self::failure::of_transport;
 pub(crate) use self::ways::Ways;
 
 /// Which addresses a host other than the registry's own may have.

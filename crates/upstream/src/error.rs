@@ -1,5 +1,6 @@
 //! What can go wrong with another registry, told apart by what follows from it.
 
+use std::fmt;
 use std::time::Duration;
 
 use http::StatusCode;
@@ -8,9 +9,11 @@ use http::StatusCode;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// No answer can come: name look-up, connection, TLS, proxy.
-    #[error("cannot be reached: {reason}")]
+    #[error("cannot be reached: {step}: {reason}")]
     Unreachable {
-        /// What failed.
+        /// How far the request came.
+        step: Step,
+        /// What failed there.
         reason: String,
     },
     /// The answer did not come in time.
@@ -40,6 +43,24 @@ pub enum Error {
         /// When it wants to be asked again.
         retry_after: Option<Duration>,
     },
+    /// Not sent: it was out of reach a moment ago, or has asked for a pause.
+    #[error("is not asked for a while: {reason}")]
+    Resting {
+        /// What it did.
+        reason: String,
+    },
+    /// Not sent: as many requests as the endpoint allows at once are under way, and none ended in time.
+    #[error("is asked by {limit} requests already, as many as the endpoint allows at once")]
+    Busy {
+        /// How many it allows.
+        limit: u32,
+    },
+    /// Not sent: the credential could not be had from where it is made.
+    #[error("no credential could be had: {reason}")]
+    Credential {
+        /// What failed there, and what to do.
+        reason: String,
+    },
     /// Any other status that is no success.
     #[error("failed with status {status}")]
     Failed {
@@ -60,12 +81,39 @@ pub enum Error {
     },
 }
 
+/// Where a request that got no answer ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// The look-up of a name.
+    Dns,
+    /// The connection.
+    Tcp,
+    /// TLS: certificates, versions.
+    Tls,
+    /// The proxy, or the way through it.
+    Proxy,
+    /// The connection stood, and broke.
+    Http,
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Dns => "name look-up",
+            Self::Tcp => "connection",
+            Self::Tls => "TLS",
+            Self::Proxy => "proxy",
+            Self::Http => "HTTP",
+        })
+    }
+}
+
 impl Error {
     /// Whether the registry is out of reach: worth a pause before the next question.
     pub fn is_outage(&self) -> bool {
         matches!(
             self,
-            Self::Unreachable { .. } | Self::Timeout | Self::Stalled
+            Self::Unreachable { .. } | Self::Resting { .. } | Self::Timeout | Self::Stalled
         )
     }
 

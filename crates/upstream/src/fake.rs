@@ -117,6 +117,7 @@ impl FakeUpstream {
             credential: None,
             is_insecure: false,
             ca_certificate: None,
+            options: crate::Options::default(),
         }
     }
 

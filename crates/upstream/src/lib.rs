@@ -4,10 +4,13 @@
 
 mod client;
 mod error;
+mod kind;
 mod listing;
+mod options;
 
 mod body;
 mod breaker;
+mod credential;
 mod request;
 
 mod egress;
@@ -18,13 +21,17 @@ mod token;
 pub mod fake;
 
 use std::fmt;
-use std::str::FromStr;
 use std::time::Duration;
 
 pub use body::BlobStream;
 pub use breaker::{Breaker, Verdict};
 pub use client::{BlobBody, BlobHead, Client, FetchedManifest, ManifestHead};
-pub use error::Error;
+pub use error::{Error, Step};
+pub use kind::Kind;
+pub use options::{
+    AlibabaOptions, AuthOptions, AwsOptions, AzureOptions, FurtherCredential, GoogleOptions,
+    HIDDEN, IpFamily, Options, Secret,
+};
 
 /// Another registry, as an administrator describes it.
 #[derive(Clone, Debug)]
@@ -43,6 +50,8 @@ pub struct Endpoint {
     pub is_insecure: bool,
     /// Certificates trusted beside the system's, PEM.
     pub ca_certificate: Option<String>,
+    /// What Harbor's fields cannot say.
+    pub options: Options,
 }
 
 /// A user name and its secret.
@@ -60,49 +69,6 @@ impl fmt::Debug for Credential {
         f.debug_struct("Credential")
             .field("username", &self.username)
             .finish_non_exhaustive()
-    }
-}
-
-/// The kinds of registries, by the names Harbor gives them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Kind {
-    /// `docker-hub`.
-    DockerHub,
-    /// `docker-registry`: any registry; how to log in is learned from its challenge.
-    DockerRegistry,
-}
-
-impl Kind {
-    /// All of them.
-    pub const ALL: [Self; 2] = [Self::DockerHub, Self::DockerRegistry];
-
-    /// Harbor's name for it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::DockerHub => "docker-hub",
-            Self::DockerRegistry => "docker-registry",
-        }
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for Kind {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self, Error> {
-        Self::ALL
-            .into_iter()
-            .find(|kind| kind.as_str() == text)
-            .ok_or_else(|| Error::Configuration {
-                reason: format!(
-                    "{text:?} is not a kind of registry; docker-hub and docker-registry are"
-                ),
-            })
     }
 }
 

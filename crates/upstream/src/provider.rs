@@ -55,6 +55,7 @@ mod tests {
             credential: None,
             is_insecure: false,
             ca_certificate: None,
+            options: crate::Options::default(),
         }
     }
 

@@ -1,6 +1,5 @@
 //! The one place where a request to a registry is sent: its pass, its redirects, and what its failure means.
 
-use std::error::Error as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -275,7 +274,7 @@ pub(crate) async fn send_once(
         Err(error) if is_lost_connection(&error) => send().await,
         outcome => outcome,
     };
-    outcome.map_err(|error| of_transport(&error))
+    outcome.map_err(|error| egress::of_transport(&error))
 }
 
 /// How long `429` asks to be left alone: seconds, or a date.
@@ -286,32 +285,6 @@ pub(crate) fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Dur
     }
     let date = DateTime::parse_from_rfc2822(text).ok()?;
     Some(date.signed_duration_since(now).to_std().unwrap_or_default())
-}
-
-/// What a request that got no answer, or a body that broke, failed of.
-pub(crate) fn of_transport(error: &reqwest::Error) -> Error {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-        if let Some(forbidden) = cause.downcast_ref::<egress::Forbidden>() {
-            return Error::Configuration {
-                reason: forbidden.to_string(),
-            };
-        }
-    }
-    // The innermost cause speaks plainly; the outer ones hold URLs, and those may hold signatures.
-    let reason = if error.source().is_some() {
-        cause.to_string()
-    } else {
-        "no connection".to_owned()
-    };
-    if error.is_timeout() {
-        Error::Timeout
-    } else if error.is_body() || error.is_decode() {
-        Error::Cut { reason }
-    } else {
-        Error::Unreachable { reason }
-    }
 }
 
 fn is_lost_connection(error: &reqwest::Error) -> bool {

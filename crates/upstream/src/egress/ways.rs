@@ -68,6 +68,19 @@ impl Ways {
             .clone()
     }
 
+    /// For the services that make credentials, which the endpoint's options or the provider name, never the registry:
+    /// any address, through the proxy.
+    #[expect(dead_code, reason = "for the sources of credentials")]
+    pub(crate) fn cloud(&self) -> Result<reqwest::Client, Error> {
+        self.client(Reach::Public)
+    }
+
+    /// For the metadata service of the machine itself: any address, through no proxy.
+    #[expect(dead_code, reason = "for the sources of credentials")]
+    pub(crate) fn machine(&self) -> Result<reqwest::Client, Error> {
+        self.client(Reach::Public)
+    }
+
     fn client(&self, reach: Reach) -> Result<reqwest::Client, Error> {
         http_client(&self.endpoint, &self.upstream, &self.config, reach)
     }

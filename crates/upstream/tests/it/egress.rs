@@ -86,6 +86,7 @@ fn what_cannot_be_read_is_said_when_the_client_is_made() {
         credential: None,
         is_insecure: false,
         ca_certificate: ca.map(str::to_owned),
+        options: upstream::Options::default(),
     };
     let config = Config::default();
     let table = [
@@ -126,6 +127,7 @@ fn docker_hub_is_known_by_its_names() {
             credential: None,
             is_insecure: false,
             ca_certificate: None,
+            options: upstream::Options::default(),
         };
         Client::new(endpoint, &Config::default())
             .unwrap()

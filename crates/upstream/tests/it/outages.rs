@@ -63,7 +63,7 @@ async fn a_closed_port_is_noticed_at_once_and_its_return_too() {
     fake.set_mode(Mode::RefuseConnections);
     let error = revalidate(&client).await.unwrap_err();
     assert!(
-        matches!(&error, Error::Unreachable { reason } if reason.contains("refused")),
+        matches!(&error, Error::Unreachable { reason, .. } if reason.contains("refused")),
         "{error:?}"
     );
     assert!(is_skip(&client.breaker().allows(Utc::now())));
