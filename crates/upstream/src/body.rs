@@ -1,6 +1,7 @@
 //! Bodies: a blob's stream, and small documents read whole.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -9,55 +10,133 @@ use futures_util::Stream;
 use reqwest::Response;
 use tokio::time::{Instant, Sleep};
 
-use crate::{Error, egress};
+use crate::figures::Counters;
+use crate::request::Turn;
+use crate::{Error, Limits, egress};
+
+/// Fewer bytes than this within a stall time-out of waiting are as good as none: a body that drips would hold a
+/// connection, a fill and its readers for ever.
+const DRIP_BYTES: usize = 16 * 1024;
 
 /// A blob's bytes as they come: one chunk at a time, none kept, none cut up. Dropping it closes the
-/// connection it comes by. It may last as long as it likes, but not be silent for longer than the stall time-out
-/// while somebody waits for it.
+/// connection it comes by. It may last as long as it likes, but not be silent, or drip, for longer than the stall
+/// time-out while somebody waits for it.
 pub struct BlobStream {
     chunks: Pin<Box<dyn Stream<Item = reqwest::Result<Bytes>> + Send>>,
     /// Bytes to come, where the answer said how many.
     left: Option<u64>,
+    pace: Pace,
+    is_over: bool,
+}
+
+/// How fast a body may come, and how slowly.
+pub(crate) struct Pace {
+    limits: Vec<Limits>,
+    counters: Arc<Counters>,
+    /// Held while the body comes.
+    turn: Turn,
+    /// No chunk is read before it rings.
+    pause: Option<Pin<Box<Sleep>>>,
     stall_timeout: Duration,
     /// The stall clock; made with the first wait, runs while waiting only: a reader that takes its time is not
     /// the registry's silence.
     clock: Option<Pin<Box<Sleep>>>,
-    is_waiting: bool,
-    is_over: bool,
+    waiting_since: Option<Instant>,
+    /// Time waited since that many bytes had come.
+    waited: Duration,
+    came: usize,
+}
+
+impl Pace {
+    pub(crate) fn new(
+        stall_timeout: Duration,
+        limits: [Option<&Limits>; 2],
+        counters: Arc<Counters>,
+        turn: Turn,
+    ) -> Self {
+        Self {
+            limits: limits.into_iter().flatten().cloned().collect(),
+            counters,
+            turn,
+            pause: None,
+            stall_timeout,
+            clock: None,
+            waiting_since: None,
+            waited: Duration::ZERO,
+            came: 0,
+        }
+    }
+
+    /// Takes note of a chunk.
+    ///
+    /// # Errors
+    /// [`Error::Stalled`] for a body that drips.
+    fn note(&mut self, bytes: usize) -> Result<(), Error> {
+        let now = Instant::now();
+        self.counters.received(bytes);
+        if let Some(since) = self.waiting_since.take() {
+            self.waited += now - since;
+        }
+        self.came += bytes;
+        if self.came >= DRIP_BYTES {
+            (self.came, self.waited) = (0, Duration::ZERO);
+        } else if self.waited >= self.stall_timeout {
+            return Err(Error::Stalled);
+        }
+        let until = self
+            .limits
+            .iter()
+            .filter_map(|limits| limits.took(bytes, now))
+            .max();
+        if let Some(until) = until.filter(|until| *until > now) {
+            self.pause = Some(Box::pin(tokio::time::sleep_until(until)));
+        }
+        Ok(())
+    }
+
+    /// Ready once the line is free for this body.
+    fn poll_pause(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if let Some(pause) = &mut self.pause {
+            ready!(pause.as_mut().poll(cx));
+            self.pause = None;
+        }
+        Poll::Ready(())
+    }
+
+    /// Ready once the body has been waited for too long.
+    fn poll_clock(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let now = Instant::now();
+        let deadline = now + self.stall_timeout;
+        let clock = self
+            .clock
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+        if self.waiting_since.is_none() {
+            clock.as_mut().reset(deadline);
+            self.waiting_since = Some(now);
+        }
+        clock.as_mut().poll(cx)
+    }
 }
 
 impl BlobStream {
-    pub(crate) fn new(response: Response, left: Option<u64>, stall_timeout: Duration) -> Self {
+    pub(crate) fn new(response: Response, left: Option<u64>, pace: Pace) -> Self {
         Self {
             chunks: Box::pin(response.bytes_stream()),
             left,
-            stall_timeout,
-            clock: None,
-            is_waiting: false,
+            pace,
             is_over: false,
         }
     }
 
     /// Takes note of a chunk.
     fn count(&mut self, chunk: Bytes) -> Result<Bytes, Error> {
+        self.pace.note(chunk.len())?;
         let Some(left) = self.left else {
             return Ok(chunk);
         };
         let left = left.checked_sub(chunk.len() as u64);
         self.left = Some(left.ok_or_else(|| Error::bad_answer("more bytes than it said"))?);
         Ok(chunk)
-    }
-
-    fn poll_clock(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let deadline = Instant::now() + self.stall_timeout;
-        let clock = self
-            .clock
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
-        if !self.is_waiting {
-            clock.as_mut().reset(deadline);
-            self.is_waiting = true;
-        }
-        clock.as_mut().poll(cx)
     }
 }
 
@@ -69,6 +148,7 @@ impl Stream for BlobStream {
         if this.is_over {
             return Poll::Ready(None);
         }
+        ready!(this.pace.poll_pause(cx));
         let item = match this.chunks.as_mut().poll_next(cx) {
             Poll::Ready(Some(Ok(chunk))) => Some(this.count(chunk)),
             Poll::Ready(Some(Err(error))) => Some(Err(egress::of_transport(&error))),
@@ -79,15 +159,15 @@ impl Stream for BlobStream {
                 })),
             },
             Poll::Pending => {
-                ready!(this.poll_clock(cx));
+                ready!(this.pace.poll_clock(cx));
                 Some(Err(Error::Stalled))
             }
         };
-        this.is_waiting = false;
         if !matches!(item, Some(Ok(_))) {
-            // After the end or a failure nothing comes; the connection need not wait for our drop.
+            // After the end or a failure nothing comes; the connection and the turn need not wait for our drop.
             this.is_over = true;
             this.chunks = Box::pin(futures_util::stream::empty());
+            this.pace.turn = Turn::default();
         }
         Poll::Ready(item)
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use crate::Error;
+use crate::budget::{DEFAULT_HOLD, LONGEST_HOLD};
 
 /// The first pause after an outage; it doubles up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -16,9 +17,6 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 const FAILURES_IN_A_ROW: u32 = 3;
 /// How long one prober is waited for before another may try: its task may have been dropped.
 const PROBE_LEASE: Duration = Duration::from_secs(10);
-/// 429 without `Retry-After`, and the longest `Retry-After` believed.
-const DEFAULT_HOLD: Duration = Duration::from_secs(30);
-const LONGEST_HOLD: Duration = Duration::from_secs(3600);
 
 /// What to do about a cached copy's freshness.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,10 +113,21 @@ impl Breaker {
                 }
             }
             Err(error) if error.is_outage() => state.open(error.to_string(), now),
-            // The rest are answers, if unwelcome ones; a forbidden request was not even sent.
-            Err(Error::Configuration { .. }) => {}
+            // These were not sent: they tell nothing.
+            Err(
+                Error::Configuration { .. }
+                | Error::Credential { .. }
+                | Error::Busy { .. }
+                | Error::Resting { .. },
+            ) => {}
+            // The rest are answers, if unwelcome ones.
             Ok(()) | Err(_) => state.close(asker),
         }
+    }
+
+    /// What it did, while it is taken to be out of reach.
+    pub fn trouble(&self) -> Option<String> {
+        self.lock().open.as_ref().map(|open| open.reason.clone())
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -5,19 +5,32 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use chrono::Utc;
 use http::Method;
 use oci::{Digest, MAX_MANIFEST_BYTES, Reference, Scope, media_type};
 use url::Url;
 
+use crate::account::Accounts;
+use crate::body::Pace;
+use crate::budget::Budget;
 use crate::egress::Ways;
 use crate::provider::{self, docker_hub};
-use crate::request::{Answer, Request, Sender};
-use crate::{BlobStream, Breaker, Config, Endpoint, Error, Kind, Patience, body};
+use crate::request::{Answer, Request, Sender, Turn};
+use crate::{
+    Ask, BlobStream, Breaker, Config, Endpoint, Error, Figures, Kind, Limits, Patience, body,
+};
+
+/// How long a check of a cached tag waits for a free connection: the copy is at hand.
+const REVALIDATE_QUEUE_TIME: Duration = Duration::from_secs(1);
 
 /// A registry, for one endpoint and its credential. Clones share connections, tokens and breaker. When the
 /// endpoint changes a new client is made, and nothing of the old credential lives on in it.
 #[derive(Clone)]
-pub struct Client(Arc<Inner>);
+pub struct Client {
+    inner: Arc<Inner>,
+    /// What the project allows that asks, beside what the endpoint does.
+    project: Option<Limits>,
+}
 
 struct Inner {
     id: i64,
@@ -78,44 +91,64 @@ impl Client {
         let base = provider::data_url(&endpoint)?;
         let is_docker_hub = endpoint.kind == Kind::DockerHub
             || base.host_str().is_some_and(docker_hub::is_name_of_it);
-        // Harbor sends an empty access key for "nobody".
-        let credential = endpoint
-            .credential
-            .clone()
-            .filter(|credential| !credential.username.is_empty());
-        let (id, name, has_credential) = (endpoint.id, endpoint.name.clone(), credential.is_some());
-        let ways = Arc::new(Ways::new(endpoint, base.clone(), config.clone()));
+        let options = &endpoint.options;
+        let limits = Limits::new(options.max_connections, options.bandwidth_kb);
+        let ways = Arc::new(Ways::new(endpoint.clone(), base.clone(), config.clone()));
         ways.check()?;
-        let sender = Sender::new(ways, credential);
-        Ok(Self(Arc::new(Inner {
-            id,
-            name,
+        let accounts = Accounts::of(&endpoint, &ways)?;
+        let has_credential = accounts.have_credentials();
+        let inner = Inner {
+            id: endpoint.id,
+            name: endpoint.name,
             is_docker_hub,
             has_credential,
             config: config.clone(),
             base,
-            sender,
-        })))
+            sender: Sender::new(ways, accounts, limits, is_docker_hub),
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+            project: None,
+        })
+    }
+
+    /// The same client, for requests that heed these limits too.
+    #[must_use]
+    pub fn within_limits(&self, limits: Limits) -> Self {
+        Self {
+            inner: Arc::clone(&self.inner),
+            project: Some(limits),
+        }
+    }
+
+    /// What its accounts may still ask, as far as the registry says.
+    pub fn budgets(&self) -> Vec<Budget> {
+        self.inner.sender.accounts().budgets(Utc::now())
+    }
+
+    /// What has been counted about it, for metrics.
+    pub fn figures(&self) -> Figures {
+        self.inner.sender.figures(Utc::now())
     }
 
     /// The endpoint's number.
     pub fn id(&self) -> i64 {
-        self.0.id
+        self.inner.id
     }
 
     /// The endpoint's name.
     pub fn name(&self) -> &str {
-        &self.0.name
+        &self.inner.name
     }
 
     /// Whether `nginx` means `library/nginx` there.
     pub fn is_docker_hub(&self) -> bool {
-        self.0.is_docker_hub
+        self.inner.is_docker_hub
     }
 
     /// Whether a question that a cached copy can answer is worth asking.
     pub fn breaker(&self) -> &Breaker {
-        self.0.sender.breaker()
+        self.inner.sender.breaker()
     }
 
     /// Which manifest `reference` names now.
@@ -129,8 +162,12 @@ impl Client {
         patience: Patience,
     ) -> Result<ManifestHead, Error> {
         let request = self.manifest_request(Method::HEAD, repository, reference)?;
+        if patience == Patience::Revalidate {
+            self.inner.sender.spare(Utc::now())?;
+        }
+        let turn = self.turn(patience).await?;
         let asked = async {
-            match self.0.sender.send(&request).await {
+            match self.inner.sender.send(&request).await {
                 Ok(answer) => Ok(ManifestHead {
                     digest: digest_header(&answer),
                     media_type: answer.media_type(),
@@ -141,7 +178,9 @@ impl Client {
                 Err(error) => Err(error),
             }
         };
-        self.0.sender.within(self.limit(patience), asked).await
+        let limit = self.limit(patience);
+        let sender = &self.inner.sender;
+        sender.within(Ask::Manifest, limit, &turn, asked).await
     }
 
     /// The manifest `reference` names now, whole and byte for byte.
@@ -156,8 +195,9 @@ impl Client {
         patience: Patience,
     ) -> Result<FetchedManifest, Error> {
         let request = self.manifest_request(Method::GET, repository, reference)?;
+        let turn = self.turn(patience).await?;
         let asked = async {
-            let answer = self.0.sender.send(&request).await?;
+            let answer = self.inner.sender.send(&request).await?;
             let (media_type, digest_header) = (answer.media_type(), digest_header(&answer));
             let bytes = body::read_whole(answer.response, MAX_MANIFEST_BYTES).await?;
             Ok(FetchedManifest {
@@ -166,7 +206,9 @@ impl Client {
                 digest_header,
             })
         };
-        let fetched = self.0.sender.within(self.limit(patience), asked).await?;
+        let limit = self.limit(patience);
+        let sender = &self.inner.sender;
+        let fetched = sender.within(Ask::Manifest, limit, &turn, asked).await?;
         match reference.digest() {
             Some(digest) if Digest::of(digest.algorithm(), &fetched.bytes) != *digest => Err(
                 Error::bad_answer(format!("the manifest it sent is not {digest}")),
@@ -181,15 +223,17 @@ impl Client {
     /// Any [`Error`].
     pub async fn head_blob(&self, repository: &str, digest: &Digest) -> Result<BlobHead, Error> {
         let request = self.blob_request(Method::HEAD, repository, digest)?;
+        let turn = self.turn(Patience::Cold).await?;
         let asked = async {
-            let answer = self.0.sender.send_head(&request).await?;
+            let answer = self.inner.sender.send_head(&request).await?;
             Ok(BlobHead {
                 size: answer.and_then(|answer| answer.content_length()),
             })
         };
-        self.0
+        let limit = self.answer_timeout();
+        self.inner
             .sender
-            .within(self.0.config.answer_timeout, asked)
+            .within(Ask::Blob, limit, &turn, asked)
             .await
     }
 
@@ -207,13 +251,20 @@ impl Client {
         let request = self
             .blob_request(Method::GET, repository, digest)?
             .starting_at(offset);
-        let answer = self
-            .0
-            .sender
-            .within(self.0.config.answer_timeout, self.0.sender.send(&request))
+        let turn = self.turn(Patience::Cold).await?;
+        let sender = &self.inner.sender;
+        let asked = sender.send(&request);
+        let answer = sender
+            .within(Ask::Blob, self.answer_timeout(), &turn, asked)
             .await?;
         let place = Place::of(&answer, offset)?;
-        let stream = BlobStream::new(answer.response, place.left, self.0.config.stall_timeout);
+        let pace = Pace::new(
+            self.inner.config.stall_timeout,
+            [Some(sender.limits()), self.project.as_ref()],
+            Arc::clone(sender.counters()),
+            turn,
+        );
+        let stream = BlobStream::new(answer.response, place.left, pace);
         Ok(BlobBody {
             start: place.start,
             total: place.total,
@@ -222,41 +273,54 @@ impl Client {
     }
 
     /// Whether the registry answers, and takes the credential where there is one. Without one, a demand for it
-    /// is as good an answer as any.
+    /// is as good an answer as any. Some registries have no `/v2/` worth the name, and serve all the same: what this
+    /// finds is for people, and no pull waits for it.
     ///
     /// # Errors
-    /// Any [`Error`]; [`Error::Refused`] for a wrong credential.
+    /// What failed, at which step, and what to do.
     pub async fn ping(&self) -> Result<(), Error> {
-        let request = Request::new(Method::GET, self.0.sender.v2_url(), String::new());
+        let request = Request::new(Method::GET, self.inner.sender.v2_url(), String::new());
         let asked = async {
-            match self.0.sender.send(&request).await {
+            match self.inner.sender.send(&request).await {
                 Ok(_) => Ok(()),
-                Err(Error::Refused { .. }) if !self.0.has_credential => Ok(()),
+                Err(Error::Refused { .. }) if !self.inner.has_credential => Ok(()),
                 Err(error) => Err(error),
             }
         };
-        self.0
-            .sender
-            .within(self.0.config.answer_timeout, asked)
+        let (sender, limit) = (&self.inner.sender, self.answer_timeout());
+        sender
+            .within(Ask::Ping, limit, &Turn::default(), asked)
             .await
     }
 
     /// Asks the registry for any answer at all, on the breaker's behalf: see [`crate::Verdict::SkipAndProbe`].
     pub async fn probe(&self) {
-        self.0.sender.probe(self.0.config.connect_timeout).await;
+        self.inner
+            .sender
+            .probe(self.inner.config.connect_timeout)
+            .await;
     }
 
     pub(crate) fn sender(&self) -> &Sender {
-        &self.0.sender
+        &self.inner.sender
+    }
+
+    /// The right to one request.
+    pub(crate) async fn turn(&self, patience: Patience) -> Result<Turn, Error> {
+        let limit = match patience {
+            Patience::Revalidate => REVALIDATE_QUEUE_TIME,
+            Patience::Cold => self.inner.config.queue_timeout,
+        };
+        self.inner.sender.turn(self.project.as_ref(), limit).await
     }
 
     pub(crate) fn answer_timeout(&self) -> Duration {
-        self.0.config.answer_timeout
+        self.inner.config.answer_timeout
     }
 
     /// `/v2/<repository>/<noun>/<last>`.
     pub(crate) fn url(&self, repository: &str, noun: &str, last: &str) -> Result<Url, Error> {
-        let mut url = self.0.base.clone();
+        let mut url = self.inner.base.clone();
         // A name that is no name is not there; a `..` in it would ask for something else.
         let is_name = repository
             .split('/')
@@ -292,22 +356,24 @@ impl Client {
         digest: &Digest,
     ) -> Result<Request, Error> {
         let url = self.url(repository, "blobs", digest.as_str())?;
-        Ok(Request::new(method, url, pull_scope(repository)).accept("*/*"))
+        Ok(Request::new(method, url, pull_scope(repository))
+            .accept("*/*")
+            .for_blob())
     }
 
     fn limit(&self, patience: Patience) -> Duration {
         match patience {
-            Patience::Revalidate => self.0.config.revalidate_timeout,
-            Patience::Cold => self.0.config.answer_timeout,
+            Patience::Revalidate => self.inner.config.revalidate_timeout,
+            Patience::Cold => self.inner.config.answer_timeout,
         }
     }
 }
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let base = self.0.base.as_str();
+        let base = self.inner.base.as_str();
         f.debug_struct("Client")
-            .field("name", &self.0.name)
+            .field("name", &self.inner.name)
             .field("base", &base)
             .finish_non_exhaustive()
     }

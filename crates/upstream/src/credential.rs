@@ -1,7 +1,10 @@
 //! Where the user name and secret of an account come from: what was typed in, or a service that makes short-lived
 //! ones. Whatever it is, what comes out is a name and a secret, to be shown as the registry's challenge asks.
 
-use crate::{Credential, Error};
+use std::sync::Arc;
+
+use crate::egress::Ways;
+use crate::{Credential, Endpoint, Error};
 
 /// The source of one account's credential.
 pub(crate) struct Source {
@@ -17,9 +20,17 @@ pub(crate) struct Lease {
 }
 
 impl Source {
-    /// A name and secret that stay.
-    pub(crate) fn fixed(credential: Credential) -> Self {
-        Self { fixed: credential }
+    /// The source for one account of `endpoint`. `None`: nobody.
+    pub(crate) fn new(
+        _endpoint: &Endpoint,
+        credential: Option<&Credential>,
+        _ways: &Arc<Ways>,
+    ) -> Result<Option<Self>, Error> {
+        // Harbor sends an empty access key for "nobody".
+        let given = credential.filter(|credential| !credential.username.is_empty());
+        Ok(given.map(|credential| Self {
+            fixed: credential.clone(),
+        }))
     }
 
     /// The credential to show now: kept, made once however many wait for it, renewed at three quarters of its life.

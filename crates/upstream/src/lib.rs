@@ -2,9 +2,13 @@
 //! manifests, streams and an [`Error`] that says what can be done. What is cached, and for how long, is not
 //! decided here.
 
+mod account;
+mod budget;
 mod client;
 mod error;
+mod figures;
 mod kind;
+mod limits;
 mod listing;
 mod options;
 
@@ -25,9 +29,12 @@ use std::time::Duration;
 
 pub use body::BlobStream;
 pub use breaker::{Breaker, Verdict};
+pub use budget::Budget;
 pub use client::{BlobBody, BlobHead, Client, FetchedManifest, ManifestHead};
 pub use error::{Error, Step};
+pub use figures::{Ask, Figures, LATENCY_BOUNDS};
 pub use kind::Kind;
+pub use limits::{InUse, Limits};
 pub use options::{
     AlibabaOptions, AuthOptions, AwsOptions, AzureOptions, FurtherCredential, GoogleOptions,
     HIDDEN, IpFamily, Options, Secret,
@@ -81,6 +88,8 @@ pub struct Config {
     pub answer_timeout: Duration,
     /// The same, where a cached copy is at hand.
     pub revalidate_timeout: Duration,
+    /// How long a request may wait for its turn, where an endpoint or a project allows so many at once.
+    pub queue_timeout: Duration,
     /// How long a body may be silent. A body has no other limit.
     pub stall_timeout: Duration,
     /// What we call ourselves. Some content networks refuse clients without a name.
@@ -96,6 +105,7 @@ impl Default for Config {
             // Container runtimes give up after 30 s of silence: our own answer must be out before.
             answer_timeout: Duration::from_secs(25),
             revalidate_timeout: Duration::from_secs(2),
+            queue_timeout: Duration::from_secs(20),
             stall_timeout: Duration::from_secs(20),
             user_agent: concat!("roadstead/", env!("CARGO_PKG_VERSION")).to_owned(),
             proxy: None,

@@ -8,7 +8,7 @@ use url::Url;
 
 use crate::client::pull_scope;
 use crate::request::{Answer, Request};
-use crate::{Client, Error, Patience, body, egress};
+use crate::{Ask, Client, Error, Patience, body, egress};
 
 const TAGS_PER_PAGE: usize = 1000;
 const MAX_PAGES: usize = 100;
@@ -26,8 +26,10 @@ impl Client {
         let mut url = self.url(repository, "tags", "list")?;
         url.query_pairs_mut()
             .append_pair("n", &TAGS_PER_PAGE.to_string());
+        let turn = self.turn(Patience::Cold).await?;
+        let asked = self.tag_pages(repository, url);
         self.sender()
-            .within(self.answer_timeout(), self.tag_pages(repository, url))
+            .within(Ask::Tags, self.answer_timeout(), &turn, asked)
             .await
     }
 
@@ -76,10 +78,13 @@ impl Client {
             url.query_pairs_mut()
                 .append_pair("artifactType", artifact_type);
         }
-        let listed = self
-            .sender()
-            .within(self.answer_timeout(), self.referrer_pages(repository, url))
-            .await;
+        let turn = self.turn(Patience::Cold).await?;
+        let asked = self.referrer_pages(repository, url);
+        let limit = self.answer_timeout();
+        let listed = self.sender().within(Ask::Referrers, limit, &turn, asked);
+        let listed = listed.await;
+        // The index by tag is asked for with a turn of its own.
+        drop(turn);
         let mut referrers = match listed {
             // What registries without the endpoint answer, pages for people among it.
             Err(

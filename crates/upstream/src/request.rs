@@ -1,29 +1,49 @@
 //! The one place where a request to a registry is sent: its pass, its redirects, and what its failure means.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use oci::{Challenge, media_type};
 use reqwest::Response;
+use tokio::time::Instant;
 use url::Url;
 
+use crate::account::{Account, Accounts};
 use crate::breaker::Asker;
+use crate::budget::{self, Class, Reading};
 use crate::egress::{self, Ways};
-use crate::token::{Login, Pass};
-use crate::{Breaker, Credential, Error};
+use crate::figures::Counters;
+use crate::limits::Slot;
+use crate::token::Pass;
+use crate::{Ask, Breaker, Error, Figures, Limits};
 
 /// A content network may have its own redirects; more than this is a loop.
 const MAX_REDIRECTS: usize = 5;
 /// Without a pass, with a kept one, with a new one.
 const MAX_ATTEMPTS: usize = 3;
+/// However long the wait for a turn was, this much is left for the answer: less would say nothing about the registry.
+const LEAST_ANSWER_TIME: Duration = Duration::from_secs(5);
 
 /// Sends requests to one registry.
 pub(crate) struct Sender {
     ways: Arc<Ways>,
-    login: Login,
+    accounts: Accounts,
     breaker: Breaker,
+    limits: Limits,
+    counters: Arc<Counters>,
+    /// A limit of manifests is none of blobs there: Docker Hub's.
+    spares_blobs: bool,
+    /// When a cached tag was last checked although little was left of the budget.
+    last_thrifty_check: Mutex<Option<DateTime<Utc>>>,
+}
+
+/// The right to send a request: kept until its answer has been read.
+#[derive(Debug, Default)]
+pub(crate) struct Turn {
+    _slots: [Option<Slot>; 2],
+    waited: Duration,
 }
 
 /// A request, before its pass.
@@ -33,6 +53,7 @@ pub(crate) struct Request {
     /// What a token must be good for; empty: for nothing but knowing who we are.
     pub(crate) scope: String,
     pub(crate) headers: HeaderMap,
+    pub(crate) class: Class,
 }
 
 /// A success.
@@ -59,7 +80,14 @@ impl Request {
             url,
             scope,
             headers,
+            class: Class::Document,
         }
+    }
+
+    /// Marks it as one for a blob.
+    pub(crate) fn for_blob(mut self) -> Self {
+        self.class = Class::Blob;
+        self
     }
 
     pub(crate) fn accept(mut self, types: &'static str) -> Self {
@@ -111,11 +139,20 @@ impl Answer {
 }
 
 impl Sender {
-    pub(crate) fn new(ways: Arc<Ways>, credential: Option<Credential>) -> Self {
+    pub(crate) fn new(
+        ways: Arc<Ways>,
+        accounts: Accounts,
+        limits: Limits,
+        spares_blobs: bool,
+    ) -> Self {
         Self {
-            login: Login::new(Arc::clone(&ways), credential),
             ways,
+            accounts,
             breaker: Breaker::new(),
+            limits,
+            counters: Arc::default(),
+            spares_blobs,
+            last_thrifty_check: Mutex::default(),
         }
     }
 
@@ -123,21 +160,92 @@ impl Sender {
         &self.breaker
     }
 
+    pub(crate) fn accounts(&self) -> &Accounts {
+        &self.accounts
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    pub(crate) fn counters(&self) -> &Arc<Counters> {
+        &self.counters
+    }
+
     pub(crate) fn v2_url(&self) -> Url {
         self.ways.v2_url()
     }
 
-    /// Runs `work`, a request with as much of its answer as must be in, within `limit`, and tells the breaker.
+    pub(crate) fn figures(&self, now: DateTime<Utc>) -> Figures {
+        Figures {
+            is_open: self.breaker.trouble().is_some(),
+            in_use: self.limits.in_use(),
+            budgets: self.accounts.budgets(now),
+            ..self.counters.figures()
+        }
+    }
+
+    /// Waits for a turn among the project's requests, then among the endpoint's: always in this order, so that no two
+    /// wait for each other.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] after `patience`.
+    pub(crate) async fn turn(
+        &self,
+        project: Option<&Limits>,
+        patience: Duration,
+    ) -> Result<Turn, Error> {
+        let start = Instant::now();
+        let deadline = start + patience;
+        let of_project = match project {
+            Some(limits) => limits.slot(deadline).await?,
+            None => None,
+        };
+        let of_endpoint = self.limits.slot(deadline).await?;
+        Ok(Turn {
+            _slots: [of_project, of_endpoint],
+            waited: start.elapsed(),
+        })
+    }
+
+    /// Whether a cached tag may be checked, with little left of the rate limit: now and then.
+    ///
+    /// # Errors
+    /// [`Error::Resting`] where not.
+    pub(crate) fn spare(&self, now: DateTime<Utc>) -> Result<(), Error> {
+        let Some(thrift) = self.accounts.thrift(now) else {
+            return Ok(());
+        };
+        let last = self.last_thrifty_check.lock();
+        let mut last = last.unwrap_or_else(PoisonError::into_inner);
+        if last.is_some_and(|last| now < last + thrift.pause) {
+            return Err(Error::Resting {
+                reason: thrift.reason,
+            });
+        }
+        *last = Some(now);
+        Ok(())
+    }
+
+    /// Runs `work`, a request with as much of its answer as must be in, within `limit`, and tells the breaker. Time
+    /// spent waiting for `turn` counts, within reason.
     pub(crate) async fn within<T>(
         &self,
+        ask: Ask,
         limit: Duration,
+        turn: &Turn,
         work: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
-        let outcome = tokio::time::timeout(limit, work)
+        let left = limit
+            .saturating_sub(turn.waited)
+            .max(limit.min(LEAST_ANSWER_TIME));
+        let start = Instant::now();
+        let outcome = tokio::time::timeout(left, work)
             .await
             .unwrap_or(Err(Error::Timeout));
-        self.breaker
-            .record(Asker::Request, outcome.as_ref().map(drop), Utc::now());
+        let told = outcome.as_ref().map(drop);
+        self.counters.answered(ask, told, start.elapsed());
+        self.breaker.record(Asker::Request, told, Utc::now());
         outcome
     }
 
@@ -155,7 +263,7 @@ impl Sender {
             match status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
                 true => Err(Error::of_status(
                     status,
-                    retry_after(response.headers(), Utc::now()),
+                    budget::retry_after(response.headers(), Utc::now()),
                 )),
                 false => Ok(()),
             }
@@ -187,28 +295,49 @@ impl Sender {
         }
     }
 
+    /// Tries the accounts in turn, while another may fare better.
     async fn try_send(&self, request: &Request) -> Result<Answer, Failure> {
-        let mut pass = self.login.pass(&request.scope).await?;
+        let mut failed: Option<Failure> = None;
+        for account in self.accounts.in_turn(request.class, Utc::now())? {
+            match self.send_as(account, request).await {
+                Ok(answer) => return Ok(answer),
+                Err(failure) if failure.is_of_account() => {
+                    // What a limit says is worth less than what anything else does.
+                    let is_better = !matches!(failure.error, Error::RateLimited { .. });
+                    if failed.is_none() || is_better {
+                        failed = Some(failure);
+                    }
+                }
+                Err(failure) => return Err(failure),
+            }
+        }
+        Err(failed.unwrap_or_else(|| Error::RateLimited { retry_after: None }.into()))
+    }
+
+    async fn send_as(&self, account: &Account, request: &Request) -> Result<Answer, Failure> {
+        let login = &account.login;
+        let mut pass = login.pass(&request.scope).await?;
         for _ in 0..MAX_ATTEMPTS {
             let (response, is_elsewhere) = self.follow(request, pass.as_ref()).await?;
             let status = response.status();
-            if status == StatusCode::UNAUTHORIZED && !is_elsewhere {
+            if !is_elsewhere {
+                self.note_limits(account, request.class, &response);
+            }
+            let is_refused = matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
+            if is_refused && !is_elsewhere {
                 let challenge = challenge(response.headers());
-                pass = Some(
-                    self.login
-                        .answer(challenge, &request.scope, pass.take())
-                        .await?,
-                );
+                let answer = login.answer(status.as_u16(), challenge, &request.scope, pass.take());
+                pass = Some(answer.await?);
                 continue;
             }
             if let Some(pass) = pass
                 .as_ref()
                 .filter(|_| status.is_success() || status == StatusCode::NOT_FOUND)
             {
-                self.login.accepted(&request.scope, pass);
+                login.accepted(&request.scope, pass);
             }
             if !status.is_success() {
-                let retry_after = retry_after(response.headers(), Utc::now());
+                let retry_after = budget::retry_after(response.headers(), Utc::now());
                 return Err(Failure {
                     error: Error::of_status(status, retry_after),
                     is_elsewhere,
@@ -217,6 +346,17 @@ impl Sender {
             return Ok(Answer { response }.refuse_web_page()?);
         }
         Err(Error::Refused { status: 401 }.into())
+    }
+
+    fn note_limits(&self, account: &Account, class: Class, response: &Response) {
+        let (headers, now) = (response.headers(), Utc::now());
+        if let Some(reading) = Reading::of(headers, now) {
+            account.read(reading, now);
+        }
+        if response.status() == StatusCode::TOO_MANY_REQUESTS {
+            let retry_after = budget::retry_after(headers, now);
+            account.hold(class, self.spares_blobs, retry_after, now);
+        }
     }
 
     /// Sends `request`, follows redirects, and says whether another origin answered. The pass is for the
@@ -231,8 +371,11 @@ impl Sender {
         for _ in 0..=MAX_REDIRECTS {
             let is_elsewhere = !egress::is_same_origin(self.ways.upstream(), &url);
             let mut headers = request.headers.clone();
-            if let Some(pass) = pass.filter(|_| !is_elsewhere) {
-                headers.insert(header::AUTHORIZATION, pass.header.clone());
+            if !is_elsewhere {
+                headers.extend(self.ways.headers().clone());
+                if let Some(pass) = pass {
+                    headers.insert(header::AUTHORIZATION, pass.header.clone());
+                }
             }
             let response = send_once(&client, request.method.clone(), &url, &headers).await?;
             let Some(next) = redirect(&response, &url) else {
@@ -244,6 +387,17 @@ impl Sender {
         Err(Error::bad_answer(format!(
             "more than {MAX_REDIRECTS} redirects"
         )))
+    }
+}
+
+impl Failure {
+    /// Whether another account of the same registry may fare better.
+    fn is_of_account(&self) -> bool {
+        !self.is_elsewhere
+            && matches!(
+                self.error,
+                Error::Refused { .. } | Error::RateLimited { .. } | Error::Credential { .. }
+            )
     }
 }
 
@@ -275,16 +429,6 @@ pub(crate) async fn send_once(
         outcome => outcome,
     };
     outcome.map_err(|error| egress::of_transport(&error))
-}
-
-/// How long `429` asks to be left alone: seconds, or a date.
-pub(crate) fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
-    let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(secs) = text.parse() {
-        return Some(Duration::from_secs(secs));
-    }
-    let date = DateTime::parse_from_rfc2822(text).ok()?;
-    Some(date.signed_duration_since(now).to_std().unwrap_or_default())
 }
 
 fn is_lost_connection(error: &reqwest::Error) -> bool {
@@ -325,29 +469,6 @@ fn redirect(response: &Response, from: &Url) -> Option<Result<Url, Error>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_rate_limit_names_seconds_or_a_date() {
-        let now = DateTime::from_timestamp(1_700_000_000, 0).unwrap();
-        let table = [
-            ("7", Some(7)),
-            (" 120 ", Some(120)),
-            ("Tue, 14 Nov 2023 22:14:20 GMT", Some(60)),
-            ("Tue, 14 Nov 2023 22:13:00 GMT", Some(0)),
-            ("soon", None),
-            ("-1", None),
-        ];
-        for (text, secs) in table {
-            let headers =
-                HeaderMap::from_iter([(header::RETRY_AFTER, HeaderValue::from_static(text))]);
-            assert_eq!(
-                retry_after(&headers, now),
-                secs.map(Duration::from_secs),
-                "{text}"
-            );
-        }
-        assert_eq!(retry_after(&HeaderMap::new(), now), None);
-    }
 
     #[test]
     fn a_challenge_may_stand_in_several_lines() {

@@ -17,8 +17,9 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use oci::Challenge;
 use tokio::sync::{OnceCell, OwnedMutexGuard};
 
-use self::fetch::TokenService;
+use self::fetch::{Token, TokenService};
 use self::state::{Known, State, Step};
+use crate::credential::{Lease, Source};
 use crate::egress::Ways;
 use crate::{Credential, Error, request};
 
@@ -32,7 +33,7 @@ pub(crate) struct Login(Arc<Inner>);
 
 struct Inner {
     ways: Arc<Ways>,
-    credential: Option<Credential>,
+    source: Option<Source>,
     /// Set once the registry was asked how it wants to see the credential.
     asked: OnceCell<()>,
     /// Held while a credential not known to be good is shown.
@@ -52,9 +53,9 @@ pub(crate) struct Pass {
 /// The right to show a credential that nobody knows to be good.
 type Turn = OwnedMutexGuard<()>;
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 enum PassKind {
-    Basic,
+    Basic(Lease),
     Token {
         number: u64,
         /// Made for this very request: if this one is refused, another will be too.
@@ -68,20 +69,25 @@ type Flight = Shared<Fetching>;
 type Fetching = BoxFuture<'static, Result<Known, Error>>;
 
 impl Login {
-    pub(crate) fn new(ways: Arc<Ways>, credential: Option<Credential>) -> Self {
+    pub(crate) fn new(ways: Arc<Ways>, source: Option<Source>) -> Self {
         Self(Arc::new(Inner {
             ways,
-            credential,
+            source,
             asked: OnceCell::new(),
             showing: Arc::default(),
             state: Mutex::default(),
         }))
     }
 
+    /// Whether it is somebody's.
+    pub(crate) fn has_credential(&self) -> bool {
+        self.0.source.is_some()
+    }
+
     /// What the first request for `scope` should carry, from what earlier challenges taught. `None`: nothing
     /// was ever asked for.
     pub(crate) async fn pass(&self, scope: &str) -> Result<Option<Pass>, Error> {
-        if self.0.credential.is_some() {
+        if self.0.source.is_some() {
             self.0.asked.get_or_try_init(|| self.ask()).await?;
         }
         let service = match &self.0.lock().scheme {
@@ -117,28 +123,36 @@ impl Login {
         Ok(())
     }
 
-    /// After a 401 with `challenge`: what to try instead of `refused`.
+    /// After a 401 or 403, the former with a `challenge`: what to try instead of `refused`.
     ///
     /// # Errors
     /// [`Error::Refused`] where nothing better can be had.
     pub(crate) async fn answer(
         &self,
+        status: u16,
         challenge: Option<Challenge>,
         scope: &str,
         refused: Option<Pass>,
     ) -> Result<Pass, Error> {
-        let no = Err(Error::Refused { status: 401 });
-        let Some(challenge) = challenge else {
-            return no;
-        };
-        self.0.lock().scheme = Some(challenge.clone());
-        let kind = refused.as_ref().map(|pass| pass.kind);
-        match (challenge, kind) {
-            (Challenge::Basic { .. }, Some(PassKind::Basic)) => {
-                let mut state = self.0.lock();
-                state.refused(scope, 401, true, Utc::now());
-                no
+        let no = Err(Error::Refused { status });
+        let challenge = match challenge {
+            Some(challenge) => {
+                self.0.lock().scheme = Some(challenge.clone());
+                challenge
             }
+            // A 403 needs no challenge: what had been let in may have expired.
+            None => match self.0.lock().scheme.clone() {
+                Some(scheme) if status == 403 => scheme,
+                _ => return no,
+            },
+        };
+        let kind = refused.as_ref().map(|pass| pass.kind.clone());
+        match (challenge, kind) {
+            (Challenge::Basic { .. }, Some(PassKind::Basic(lease))) => {
+                drop(refused);
+                self.basic_after(status, scope, &lease).await
+            }
+            (Challenge::Basic { .. }, _) if status == 403 => no,
             (Challenge::Basic { .. }, _) => self.basic(scope).await,
             (Challenge::Bearer { .. }, Some(PassKind::Token { is_fresh: true, .. })) => no,
             (
@@ -153,6 +167,7 @@ impl Login {
                 drop(refused);
                 let number = match kind {
                     Some(PassKind::Token { number, .. }) => Some(number),
+                    _ if status == 403 => return no,
                     _ => None,
                 };
                 // Docker Hub makes a token without rights for what does not exist. Making another for each
@@ -163,16 +178,12 @@ impl Login {
                     return no;
                 }
                 let wanted = wanted.filter(|wanted| wanted != scope);
-                self.token(
-                    scope,
-                    TokenService {
-                        realm,
-                        service,
-                        scope: wanted,
-                    },
-                    number,
-                )
-                .await
+                let service = TokenService {
+                    realm,
+                    service,
+                    scope: wanted,
+                };
+                self.token(scope, service, number).await
             }
         }
     }
@@ -181,22 +192,31 @@ impl Login {
     pub(crate) fn accepted(&self, scope: &str, pass: &Pass) {
         let mut state = self.0.lock();
         match pass.kind {
-            PassKind::Basic => state.credential_worked(Utc::now()),
+            PassKind::Basic(_) => state.credential_worked(Utc::now()),
             PassKind::Token { number, .. } => state.token_worked(scope, number),
         }
     }
 
     async fn basic(&self, scope: &str) -> Result<Pass, Error> {
-        let Some(credential) = &self.0.credential else {
+        let Some(source) = &self.0.source else {
             return Err(Error::Refused { status: 401 });
         };
+        let lease = source.current().await?;
         let turn = self.0.turn().await;
         self.0.lock().check_refusals(scope, Utc::now())?;
-        Ok(Pass {
-            header: basic_header(credential)?,
-            kind: PassKind::Basic,
-            _turn: turn,
-        })
+        basic_pass(lease, turn)
+    }
+
+    /// After `lease` was refused: a newer one, or the refusal, remembered.
+    async fn basic_after(&self, status: u16, scope: &str, lease: &Lease) -> Result<Pass, Error> {
+        if let Some(newer) = self.0.newer_than(lease).await? {
+            return basic_pass(newer, None);
+        }
+        // A 403 is about the repository; the credential was good enough to be told so.
+        if status == 401 {
+            self.0.lock().refused(scope, status, true, Utc::now());
+        }
+        Err(Error::Refused { status })
     }
 
     /// The kept token for `scope`, or a new one; never the one that was refused.
@@ -256,11 +276,40 @@ impl Inner {
     /// get locked for less.
     async fn turn(&self) -> Option<Turn> {
         let is_known_good = || self.lock().is_known_good(Utc::now());
-        if self.credential.is_none() || is_known_good() {
+        if self.source.is_none() || is_known_good() {
             return None;
         }
         let turn = tokio::time::timeout(TURN, Arc::clone(&self.showing).lock_owned()).await;
         turn.ok().filter(|_| !is_known_good())
+    }
+
+    /// A credential that was not refused yet. With it nothing is known to be wrong any more.
+    async fn newer_than(&self, lease: &Lease) -> Result<Option<Lease>, Error> {
+        let Some(source) = &self.source else {
+            return Ok(None);
+        };
+        let newer = source.newer_than(lease).await?;
+        if newer.is_some() {
+            self.lock().credential_changed();
+        }
+        Ok(newer)
+    }
+
+    /// A token, made with the credential as it stands now, or with the one that replaces it where it is refused.
+    async fn fetch(&self, scope: &str, service: &TokenService) -> Result<Token, Error> {
+        let lease = match &self.source {
+            None => None,
+            Some(source) => Some(source.current().await?),
+        };
+        let credential = lease.as_ref().map(|lease| &lease.credential);
+        let outcome = fetch::fetch(&self.ways, credential, scope, service).await;
+        let (Err(Error::Refused { .. }), Some(lease)) = (&outcome, &lease) else {
+            return outcome;
+        };
+        match self.newer_than(lease).await? {
+            Some(newer) => fetch::fetch(&self.ways, Some(&newer.credential), scope, service).await,
+            None => outcome,
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -279,18 +328,26 @@ async fn fly(inner: Arc<Inner>, scope: String, service: TokenService) -> Result<
             return Err(error);
         }
     }
-    let outcome = fetch::fetch(&inner.ways, inner.credential.as_ref(), &scope, &service).await;
+    let outcome = inner.fetch(&scope, &service).await;
     let mut state = inner.lock();
     state.landed(&scope);
     match outcome {
         Ok(token) => Ok(state.keep(&scope, service.scope, token, asked_at)),
         Err(error) => {
             if let Error::Refused { status } = error {
-                state.refused(&scope, status, inner.credential.is_some(), Utc::now());
+                state.refused(&scope, status, inner.source.is_some(), Utc::now());
             }
             Err(error)
         }
     }
+}
+
+fn basic_pass(lease: Lease, turn: Option<Turn>) -> Result<Pass, Error> {
+    Ok(Pass {
+        header: basic_header(&lease.credential)?,
+        kind: PassKind::Basic(lease),
+        _turn: turn,
+    })
 }
 
 fn basic_header(credential: &Credential) -> Result<HeaderValue, Error> {

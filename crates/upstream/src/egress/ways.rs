@@ -15,6 +15,7 @@ pub(crate) struct Ways {
     endpoint: Endpoint,
     upstream: Url,
     config: Config,
+    headers: http::HeaderMap,
     data: OnceLock<Result<reqwest::Client, Error>>,
     credentialed: OnceLock<Result<reqwest::Client, Error>>,
 }
@@ -25,6 +26,7 @@ impl Ways {
             endpoint,
             upstream,
             config,
+            headers: http::HeaderMap::new(),
             data: OnceLock::new(),
             credentialed: OnceLock::new(),
         }
@@ -42,6 +44,11 @@ impl Ways {
     /// The registry's own URL.
     pub(crate) fn upstream(&self) -> &Url {
         &self.upstream
+    }
+
+    /// What each request to the registry itself carries.
+    pub(crate) fn headers(&self) -> &http::HeaderMap {
+        &self.headers
     }
 
     /// The registry's `/v2/`.

@@ -1,4 +1,5 @@
-//! One token from its service (distribution's token specification, `GET` form).
+//! One token from its service: distribution's token specification, the `GET` form, and for identity tokens the
+//! OAuth 2 form.
 
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use url::Url;
 
 use super::{basic_header, secret_header};
 use crate::egress::{self, Reach, Ways};
-use crate::{Credential, Error, body, request};
+use crate::{Credential, Error, body, budget, request};
 
 /// A token service that takes longer has failed: its answer is a few hundred bytes.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(10);
@@ -17,6 +18,9 @@ const MAX_ANSWER_BYTES: usize = 256 * 1024;
 /// What the specification says where `expires_in` is absent.
 const DEFAULT_LIFE: Duration = Duration::from_secs(60);
 const LONGEST_LIFE: Duration = Duration::from_secs(24 * 3600);
+
+/// The user name by which docker's credential programs say that the secret is an identity token.
+const IDENTITY_TOKEN: &str = "<token>";
 
 /// Where a token comes from.
 #[derive(Clone, Debug)]
@@ -50,27 +54,43 @@ async fn exchange(
     scope: &str,
     service: &TokenService,
 ) -> Result<Token, Error> {
-    let url = token_url(ways.upstream(), scope, service)?;
+    let identity = credential.filter(|credential| credential.username == IDENTITY_TOKEN);
+    let url = token_url(ways.upstream(), scope, service, identity.is_none())?;
     let reach = if credential.is_some() {
         Reach::Public
     } else {
         Reach::NotLocal
     };
     egress::check_realm(ways.upstream(), &url, reach)?;
-    let mut headers = HeaderMap::new();
-    if let Some(credential) = credential {
-        headers.insert(header::AUTHORIZATION, basic_header(credential)?);
-    }
     let client = if credential.is_some() {
         ways.credentialed()?
     } else {
         ways.data()?
     };
     // Not redirected: a realm that sends credentials on has no say in where they may go.
-    let response = request::send_once(&client, http::Method::GET, &url, &headers).await?;
+    let response = match (identity, credential) {
+        (Some(identity), _) => {
+            let form = [
+                ("grant_type", "refresh_token"),
+                ("service", service.service.as_deref().unwrap_or_default()),
+                ("scope", service.scope.as_deref().unwrap_or(scope)),
+                ("client_id", "roadstead"),
+                ("refresh_token", identity.secret.as_str()),
+            ];
+            let sent = client.post(url).form(&form).send().await;
+            sent.map_err(|error| egress::of_transport(&error))?
+        }
+        (None, credential) => {
+            let mut headers = HeaderMap::new();
+            if let Some(credential) = credential {
+                headers.insert(header::AUTHORIZATION, basic_header(credential)?);
+            }
+            request::send_once(&client, http::Method::GET, &url, &headers).await?
+        }
+    };
     let status = response.status();
     if status != StatusCode::OK {
-        let retry_after = request::retry_after(response.headers(), Utc::now());
+        let retry_after = budget::retry_after(response.headers(), Utc::now());
         return Err(match Error::of_status(status, retry_after) {
             // 404 is said of manifests and blobs only.
             Error::NotFound => Error::Failed {
@@ -82,12 +102,20 @@ async fn exchange(
     read(&body::read_whole(response, MAX_ANSWER_BYTES).await?)
 }
 
-/// The realm, its own query kept, with whom and what the token is for.
-fn token_url(upstream: &Url, scope: &str, service: &TokenService) -> Result<Url, Error> {
+/// The realm, its own query kept, with whom and what the token is for, unless a form says it.
+fn token_url(
+    upstream: &Url,
+    scope: &str,
+    service: &TokenService,
+    has_question: bool,
+) -> Result<Url, Error> {
     let mut url = upstream
         .join(&service.realm)
         .map_err(|_| Error::bad_answer("its token realm is no URL"))?;
     url.set_fragment(None);
+    if !has_question {
+        return Ok(url);
+    }
     let mut query = url.query_pairs_mut();
     if let Some(service) = &service.service {
         query.append_pair("service", service);
@@ -147,13 +175,14 @@ mod tests {
             &upstream,
             "repository:a/b:pull",
             &service("https://auth.example/t?x=1", None),
+            true,
         )
         .unwrap();
         assert_eq!(
             url.as_str(),
             "https://auth.example/t?x=1&service=r+e&scope=repository%3Aa%2Fb%3Apull"
         );
-        let url = token_url(&upstream, "ours", &service("/token", Some("s1 s2"))).unwrap();
+        let url = token_url(&upstream, "ours", &service("/token", Some("s1 s2")), true).unwrap();
         assert_eq!(
             url.as_str(),
             "https://r.example/token?service=r+e&scope=s1&scope=s2"
@@ -164,7 +193,7 @@ mod tests {
             scope: None,
         };
         assert_eq!(
-            token_url(&upstream, "", &bare).unwrap().as_str(),
+            token_url(&upstream, "", &bare, true).unwrap().as_str(),
             "https://r.example/token"
         );
     }

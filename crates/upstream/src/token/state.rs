@@ -173,6 +173,12 @@ impl State {
         self.credential_refusal = None;
     }
 
+    /// Another credential stands in for the one whose refusals are known.
+    pub(super) fn credential_changed(&mut self) {
+        self.credential_refusal = None;
+        self.refusals.clear();
+    }
+
     /// Whether the credential has let somebody in lately.
     pub(super) fn is_known_good(&self, now: DateTime<Utc>) -> bool {
         self.credential_worked_at

@@ -143,5 +143,5 @@ fn docker_hub_is_known_by_its_names() {
     assert!(!is_hub(Kind::DockerRegistry, "https://quay.io"));
     assert_eq!("docker-hub".parse(), Ok(Kind::DockerHub));
     assert_eq!(Kind::DockerRegistry.to_string(), "docker-registry");
-    assert!("harbor".parse::<Kind>().is_err());
+    assert!("magic".parse::<Kind>().is_err());
 }

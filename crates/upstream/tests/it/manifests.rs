@@ -122,7 +122,6 @@ async fn a_web_page_with_200_is_no_manifest() {
 #[tokio::test]
 async fn each_status_keeps_its_meaning() {
     let fake = FakeUpstream::start().await;
-    let client = fake.client().unwrap();
     let table = [
         (401, Error::Refused { status: 401 }),
         (403, Error::Refused { status: 403 }),
@@ -136,10 +135,13 @@ async fn each_status_keeps_its_meaning() {
     ];
     for (status, expected) in table {
         fake.set_mode(Mode::Status(status, vec![]));
+        // One that was told 429 asks no more.
+        let client = fake.client().unwrap();
         let outcome = client.manifest("a", &reference("v1"), Patience::Cold).await;
         assert_eq!(outcome.unwrap_err(), expected, "{status}");
     }
     fake.set_mode(Mode::Normal);
+    let client = fake.client().unwrap();
     let outcome = client
         .manifest("a", &reference("gone"), Patience::Cold)
         .await;
