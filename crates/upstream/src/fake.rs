@@ -7,6 +7,8 @@ mod auth;
 mod body;
 mod content;
 mod mode;
+mod progress;
+mod rate;
 mod socket;
 
 use std::collections::HashMap;
@@ -21,10 +23,13 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 use self::auth::Auth;
+pub use self::auth::Entry;
 use self::content::Repository;
 pub use self::content::{Content, Image};
 pub use self::mode::Mode;
 use self::mode::Modes;
+use self::progress::Progress;
+use self::rate::Rate;
 use self::socket::Door;
 use crate::{Client, Config, Endpoint, Error, Kind, ProxyConfig};
 
@@ -61,6 +66,7 @@ pub(crate) struct Shared {
     bytes_sent: AtomicU64,
     open_bodies: watch::Sender<usize>,
     released_bytes: watch::Sender<u64>,
+    progress: Arc<watch::Sender<Progress>>,
 }
 
 #[derive(Default)]
@@ -71,6 +77,7 @@ struct State {
     auth: Auth,
     redirect_blobs_to: Option<String>,
     denied: Vec<String>,
+    rate: Option<Rate>,
 }
 
 impl FakeUpstream {
@@ -85,6 +92,7 @@ impl FakeUpstream {
             bytes_sent: AtomicU64::new(0),
             open_bodies: watch::Sender::new(0),
             released_bytes: watch::Sender::new(0),
+            progress: Arc::new(watch::Sender::new(Progress::default())),
         });
         let app = axum::Router::new()
             .fallback(answer::answer)
@@ -283,12 +291,33 @@ impl FakeUpstream {
 
     /// Wants Basic authentication.
     pub fn require_basic(&self, user: &str, password: &str) {
-        self.shared.lock().auth = Auth::basic(user, password);
+        self.shared.lock().auth = Auth::basic(auth::door_for(user, password));
+    }
+
+    /// Wants Basic authentication, by what `door` makes of a user name and password.
+    pub fn require_basic_by(&self, door: impl Fn(&str, &str) -> Entry + Send + Sync + 'static) {
+        self.shared.lock().auth = Auth::basic(Arc::new(door));
     }
 
     /// Wants a token, made at `/token` for this user only.
     pub fn require_bearer(&self, user: &str, password: &str) {
-        self.shared.lock().auth = Auth::bearer(Some((user, password)));
+        self.shared.lock().auth = Auth::bearer(Some(auth::door_for(user, password)));
+    }
+
+    /// Wants a token, made at `/token` for whom `door` lets in: by Basic, or in a form with an identity token, whose
+    /// user is `<token>`.
+    pub fn require_bearer_by(&self, door: impl Fn(&str, &str) -> Entry + Send + Sync + 'static) {
+        self.shared.lock().auth = Auth::bearer(Some(Arc::new(door)));
+    }
+
+    /// Lets each account have so many manifests in a window, and says so, as Docker Hub does.
+    pub fn limit_rate(&self, limit: u64, window: Duration) {
+        self.shared.lock().rate = Some(Rate::new(limit, window));
+    }
+
+    /// Limits nobody's rate any more.
+    pub fn lift_rate_limit(&self) {
+        self.shared.lock().rate = None;
     }
 
     /// Wants a token, made at `/token` for anybody.
@@ -344,6 +373,11 @@ impl FakeUpstream {
     /// Bytes of blobs handed to the network.
     pub fn bytes_sent(&self) -> u64 {
         self.shared.bytes_sent.load(Ordering::SeqCst)
+    }
+
+    /// How many requests there have been under way at once, at most: from arrival to the answer's last byte.
+    pub fn most_at_once(&self) -> usize {
+        self.shared.progress.borrow().most
     }
 
     /// Forgets requests and bytes.

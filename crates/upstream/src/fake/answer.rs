@@ -10,13 +10,17 @@ use http::{HeaderMap, Method, StatusCode, header};
 use oci::{ByteRange, Satisfied, Scope, media_type};
 use serde_json::{Value, json};
 
+use super::auth::{Refusal, Visitor};
 use super::mode::Behaviour;
+use super::progress::UnderWay;
 use super::{Seen, Shared, body};
 
 const DEFAULT_PAGE: usize = 10_000;
 
 pub(super) async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    let under_way = UnderWay::begin(&shared.progress);
     let (number, asked) = note(&shared, &request);
+    let form = form(request).await;
     let behaviour = {
         let is_blob_get = asked.method == Method::GET && asked.path.contains("/blobs/");
         shared.lock().modes.of(&asked.path, is_blob_get)
@@ -27,7 +31,9 @@ pub(super) async fn answer(State(shared): State<Arc<Shared>>, request: Request) 
     if let Some(delay) = behaviour.delay {
         tokio::time::sleep(delay).await;
     }
-    let response = respond(&shared, &asked, behaviour);
+    let extra = behaviour.headers.clone();
+    let mut response = respond(&shared, &asked, &form, behaviour);
+    response.headers_mut().extend(extra);
     // A test may have cleared the list meanwhile.
     if let Some(seen) = shared
         .lock()
@@ -37,7 +43,18 @@ pub(super) async fn answer(State(shared): State<Arc<Shared>>, request: Request) 
     {
         seen.status = Some(response.status().as_u16());
     }
-    response
+    under_way.until_sent(response)
+}
+
+/// What a form holds; nothing, where the request has none.
+async fn form(request: Request) -> Vec<(String, String)> {
+    if request.method() != Method::POST {
+        return Vec::new();
+    }
+    let body = axum::body::to_bytes(request.into_body(), 64 * 1024).await;
+    url::form_urlencoded::parse(&body.unwrap_or_default())
+        .into_owned()
+        .collect()
 }
 
 fn note(shared: &Shared, request: &Request) -> (usize, Seen) {
@@ -63,7 +80,12 @@ fn note(shared: &Shared, request: &Request) -> (usize, Seen) {
     (state.seen.len() - 1, seen)
 }
 
-fn respond(shared: &Arc<Shared>, asked: &Seen, behaviour: Behaviour) -> Response {
+fn respond(
+    shared: &Arc<Shared>,
+    asked: &Seen,
+    form: &[(String, String)],
+    behaviour: Behaviour,
+) -> Response {
     if let Some((status, headers)) = &behaviour.status {
         return plain(*status, headers.clone(), "{\"errors\":[]}");
     }
@@ -75,15 +97,16 @@ fn respond(shared: &Arc<Shared>, asked: &Seen, behaviour: Behaviour) -> Response
         return plain(200, headers, "<html><body>Sign in</body></html>");
     }
     if asked.path == "/token" {
-        return token(shared, asked);
+        return token(shared, asked, form);
     }
     let Some(rest) = asked.path.strip_prefix("/v2/") else {
         return error(404, "NOT_FOUND");
     };
     let place = Place::parse(rest);
-    if let Err(response) = let_in(shared, asked, place.as_ref()) {
-        return *response;
-    }
+    let visitor = match let_in(shared, asked, place.as_ref()) {
+        Ok(visitor) => visitor,
+        Err(response) => return *response,
+    };
     let Some(place) = place else {
         return if rest.is_empty() {
             document("application/json", &json!({}), &behaviour)
@@ -92,7 +115,7 @@ fn respond(shared: &Arc<Shared>, asked: &Seen, behaviour: Behaviour) -> Response
         };
     };
     match place.noun {
-        "manifests" => manifest(shared, &place, &behaviour),
+        "manifests" => limited_manifest(shared, asked, &place, visitor, &behaviour),
         "blobs" => blob(shared, asked, &place, behaviour),
         "tags" => tags(shared, asked, &place, &behaviour),
         _ => referrers(shared, asked, &place, &behaviour),
@@ -118,7 +141,11 @@ impl<'p> Place<'p> {
     }
 }
 
-fn let_in(shared: &Shared, asked: &Seen, place: Option<&Place<'_>>) -> Result<(), Box<Response>> {
+fn let_in(
+    shared: &Shared,
+    asked: &Seen,
+    place: Option<&Place<'_>>,
+) -> Result<Visitor, Box<Response>> {
     let state = shared.lock();
     let own_url = format!("http://{}", shared.door.address());
     let scope = place
@@ -130,7 +157,10 @@ fn let_in(shared: &Shared, asked: &Seen, place: Option<&Place<'_>>) -> Result<()
     if place.is_some_and(|place| state.denied.iter().any(|denied| denied == place.repository)) {
         checked = checked.and(state.auth.check(None, &scope, &own_url));
     }
-    checked.map_err(|challenge| {
+    checked.map_err(|refusal| {
+        let Refusal::Challenge(challenge) = refusal else {
+            return Box::new(error(403, "DENIED"));
+        };
         let mut response = error(401, "UNAUTHORIZED");
         let value = challenge.to_string().parse().expect("a header value");
         response
@@ -140,20 +170,47 @@ fn let_in(shared: &Shared, asked: &Seen, place: Option<&Place<'_>>) -> Result<()
     })
 }
 
-fn token(shared: &Shared, asked: &Seen) -> Response {
-    let scopes = query(asked)
-        .into_iter()
+fn token(shared: &Shared, asked: &Seen, form: &[(String, String)]) -> Response {
+    let query = query(asked);
+    let scopes = query
+        .iter()
+        .chain(form)
         .filter(|(key, _)| key == "scope")
-        .map(|(_, scope)| scope)
+        .map(|(_, scope)| scope.clone())
         .collect();
-    match shared
+    let identity = form.iter().find(|(key, _)| key == "refresh_token");
+    let identity = identity.map(|(_, token)| token.as_str());
+    let made = shared
         .lock()
         .auth
-        .make_token(asked.authorization.as_deref(), scopes)
-    {
+        .make_token(asked.authorization.as_deref(), identity, scopes);
+    match made {
         Some(answer) => document("application/json", &answer, &Behaviour::default()),
         None => error(401, "UNAUTHORIZED"),
     }
+}
+
+fn limited_manifest(
+    shared: &Shared,
+    asked: &Seen,
+    place: &Place<'_>,
+    visitor: Visitor,
+    behaviour: &Behaviour,
+) -> Response {
+    let counted = {
+        let mut state = shared.lock();
+        state
+            .rate
+            .as_mut()
+            .map(|rate| rate.count(visitor, &asked.method))
+    };
+    let (headers, is_refused) = counted.unwrap_or_default();
+    let mut response = match is_refused {
+        true => error(429, "TOOMANYREQUESTS"),
+        false => manifest(shared, place, behaviour),
+    };
+    response.headers_mut().extend(headers);
+    response
 }
 
 fn manifest(shared: &Shared, place: &Place<'_>, behaviour: &Behaviour) -> Response {

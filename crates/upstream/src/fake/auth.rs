@@ -1,6 +1,7 @@
 //! How a fake registry lets requests in.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
@@ -20,33 +21,55 @@ pub(super) struct Auth {
     last_number: u64,
 }
 
+/// What a registry makes of a user name and password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// They are right.
+    Granted,
+    /// They are wrong: 401.
+    Refused,
+    /// They were right once: 403, as ECR says it.
+    Expired,
+}
+
+/// Says it.
+pub(super) type Door = Arc<dyn Fn(&str, &str) -> Entry + Send + Sync>;
+
 #[derive(Default)]
 enum Scheme {
     #[default]
     Open,
-    /// The whole header.
-    Basic(String),
-    /// The whole header the token service wants, if any.
-    Bearer(Option<String>),
+    Basic(Door),
+    /// Whom the token service makes tokens for; `None`: for anybody.
+    Bearer(Option<Door>),
 }
 
 struct Token {
+    user: Option<String>,
     scopes: Vec<String>,
     ends_at: Instant,
 }
 
+/// Who was let in; nobody in particular, where all are.
+pub(super) type Visitor = Option<String>;
+
+/// Why somebody was not.
+pub(super) enum Refusal {
+    Challenge(Challenge),
+    Expired,
+}
+
 impl Auth {
-    pub(super) fn basic(user: &str, password: &str) -> Self {
+    pub(super) fn basic(door: Door) -> Self {
         Self {
-            scheme: Scheme::Basic(basic_header(user, password)),
+            scheme: Scheme::Basic(door),
             ..Self::default()
         }
     }
 
-    pub(super) fn bearer(credential: Option<(&str, &str)>) -> Self {
-        let wanted = credential.map(|(user, password)| basic_header(user, password));
+    pub(super) fn bearer(door: Option<Door>) -> Self {
         Self {
-            scheme: Scheme::Bearer(wanted),
+            scheme: Scheme::Bearer(door),
             ..Self::default()
         }
     }
@@ -61,61 +84,75 @@ impl Auth {
         authorization: Option<&str>,
         scope: &str,
         own_url: &str,
-    ) -> Result<(), Challenge> {
+    ) -> Result<Visitor, Refusal> {
         match &self.scheme {
-            Scheme::Open => Ok(()),
-            Scheme::Basic(wanted) if authorization == Some(wanted) => Ok(()),
-            Scheme::Basic(_) => Err(Challenge::Basic {
-                realm: "fake".to_owned(),
-            }),
+            Scheme::Open => Ok(None),
+            Scheme::Basic(door) => {
+                let pair = authorization.and_then(basic_pair);
+                let entry = pair
+                    .as_ref()
+                    .map_or(Entry::Refused, |(user, password)| door(user, password));
+                match entry {
+                    Entry::Granted => Ok(pair.map(|(user, _)| user)),
+                    Entry::Expired => Err(Refusal::Expired),
+                    Entry::Refused => Err(Refusal::Challenge(Challenge::Basic {
+                        realm: "fake".to_owned(),
+                    })),
+                }
+            }
             Scheme::Bearer(_) => {
                 let token = authorization.and_then(|header| header.strip_prefix("Bearer "));
                 let token = token
                     .and_then(|token| self.tokens.get(token))
-                    .filter(|token| Instant::now() < token.ends_at);
-                let is_good = token.is_some_and(|token| {
-                    scope.is_empty() || token.scopes.iter().any(|own| own == scope)
-                });
-                if is_good {
-                    return Ok(());
+                    .filter(|token| Instant::now() < token.ends_at)
+                    .filter(|token| {
+                        scope.is_empty() || token.scopes.iter().any(|own| own == scope)
+                    });
+                match token {
+                    Some(token) => Ok(token.user.clone()),
+                    None => Err(Refusal::Challenge(self.bearer_challenge(scope, own_url))),
                 }
-                let realm = self
-                    .realm
-                    .clone()
-                    .unwrap_or_else(|| format!("{own_url}/token"));
-                let scope = Some(scope)
-                    .filter(|scope| !scope.is_empty())
-                    .map(str::to_owned);
-                Err(Challenge::Bearer {
-                    realm,
-                    service: Some("fake".to_owned()),
-                    scope,
-                })
             }
         }
     }
 
-    /// `/token`: its document, or `None` for 401.
+    fn bearer_challenge(&self, scope: &str, own_url: &str) -> Challenge {
+        let realm = self.realm.clone();
+        Challenge::Bearer {
+            realm: realm.unwrap_or_else(|| format!("{own_url}/token")),
+            service: Some("fake".to_owned()),
+            scope: Some(scope)
+                .filter(|scope| !scope.is_empty())
+                .map(str::to_owned),
+        }
+    }
+
+    /// `/token`: its document, or `None` for 401. A form asks with an identity token, a query with a password.
     pub(super) fn make_token(
         &mut self,
         authorization: Option<&str>,
+        identity_token: Option<&str>,
         scopes: Vec<String>,
     ) -> Option<Value> {
-        if let Scheme::Bearer(Some(wanted)) = &self.scheme
-            && authorization != Some(wanted)
-        {
-            return None;
+        let pair = match identity_token {
+            Some(token) => Some(("<token>".to_owned(), token.to_owned())),
+            None => authorization.and_then(basic_pair),
+        };
+        if let Scheme::Bearer(Some(door)) = &self.scheme {
+            let (user, password) = pair.as_ref()?;
+            if door(user, password) != Entry::Granted {
+                return None;
+            }
         }
         self.last_number += 1;
         let token = format!("token-{}", self.last_number);
         let life = self.token_life.unwrap_or(DEFAULT_LIFE);
-        self.tokens.insert(
-            token.clone(),
-            Token {
-                scopes,
-                ends_at: Instant::now() + life,
-            },
-        );
+        let made = Token {
+            user: pair.map(|(user, _)| user),
+            scopes,
+            ends_at: Instant::now() + life,
+        };
+        self.tokens.insert(token.clone(), made);
         Some(match self.token_life {
             Some(life) => json!({ "token": token, "expires_in": life.as_secs() }),
             None => json!({ "access_token": token }),
@@ -123,6 +160,20 @@ impl Auth {
     }
 }
 
-fn basic_header(user: &str, password: &str) -> String {
-    format!("Basic {}", STANDARD.encode(format!("{user}:{password}")))
+/// One account.
+pub(super) fn door_for(user: &str, password: &str) -> Door {
+    let (user, password) = (user.to_owned(), password.to_owned());
+    Arc::new(
+        move |name, secret| match (name, secret) == (&user, &password) {
+            true => Entry::Granted,
+            false => Entry::Refused,
+        },
+    )
+}
+
+fn basic_pair(header: &str) -> Option<(String, String)> {
+    let pair = STANDARD.decode(header.strip_prefix("Basic ")?).ok()?;
+    let pair = String::from_utf8(pair).ok()?;
+    let (user, password) = pair.split_once(':')?;
+    Some((user.to_owned(), password.to_owned()))
 }

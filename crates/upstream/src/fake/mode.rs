@@ -11,6 +11,8 @@ pub enum Mode {
     Normal,
     /// This status, with these headers, to everything.
     Status(u16, Vec<(String, String)>),
+    /// These headers, beside what else is answered.
+    Headers(Vec<(String, String)>),
     /// Connections are taken and requests read; no answer comes.
     Hang,
     /// Answers come so much later.
@@ -66,6 +68,7 @@ impl Modes {
                 Mode::Status(status, headers) => {
                     behaviour.status = Some((*status, header_map(headers)))
                 }
+                Mode::Headers(headers) => behaviour.headers.extend(header_map(headers)),
                 Mode::Hang => behaviour.hangs = true,
                 Mode::Delay(delay) => behaviour.delay = Some(*delay),
                 Mode::Html => behaviour.is_html = true,
@@ -94,6 +97,7 @@ impl Modes {
 #[derive(Clone, Default)]
 pub(super) struct Behaviour {
     pub(super) status: Option<(u16, HeaderMap)>,
+    pub(super) headers: HeaderMap,
     pub(super) hangs: bool,
     pub(super) delay: Option<Duration>,
     pub(super) is_html: bool,

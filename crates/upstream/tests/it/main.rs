@@ -2,6 +2,7 @@
 
 mod blobs;
 mod egress;
+mod limits;
 mod lists;
 mod manifests;
 mod outages;
