@@ -179,8 +179,8 @@ async fn the_server_starts_with_every_upstream_unreachable() {
 async fn errors_keep_their_meaning_where_nothing_is_cached() {
     let upstream = FakeUpstream::start().await;
     upstream.push_image("app", "v1", &[b"layer".to_vec()]);
-    let server = TestServer::start(Setup::new().proxy_of("hub", &upstream.url())).await;
     let blob = Digest::sha256(b"layer");
+    let setup = || Setup::new().proxy_of("hub", &upstream.url());
     for (mode, status, code) in [
         (Mode::Status(401, Vec::new()), 403, "DENIED"),
         (Mode::Status(403, Vec::new()), 403, "DENIED"),
@@ -191,6 +191,8 @@ async fn errors_keep_their_meaning_where_nothing_is_cached() {
         (Mode::Html, 502, "UNKNOWN"),
     ] {
         upstream.set_mode(mode.clone());
+        // One that was told 429 would ask nothing for a while.
+        let server = TestServer::start(setup()).await;
         for path in [
             "/v2/hub/app/manifests/v1".to_owned(),
             format!("/v2/hub/app/blobs/{blob}"),
@@ -227,6 +229,7 @@ async fn errors_keep_their_meaning_where_nothing_is_cached() {
         }
     }
     upstream.set_mode(Mode::RefuseConnections);
+    let server = TestServer::start(setup()).await;
     assert_eq!(
         server
             .anonymous()
