@@ -1,14 +1,45 @@
-//! Where the user name and secret of an account come from: what was typed in, or a service that makes short-lived
-//! ones. Whatever it is, what comes out is a name and a secret, to be shown as the registry's challenge asks.
+//! Where the user name and secret of an account come from: what was typed in, or a maker of short-lived ones (a
+//! cloud's token service, a program). Whatever it is, what comes out is a name and a secret, to be shown as the
+//! registry's challenge asks. Keeping, sharing and renewing what was made is the same for all makers.
 
-use std::sync::Arc;
+mod aws;
+mod exec;
+mod state;
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use chrono::Utc;
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Shared};
+use tokio::task::AbortHandle;
+use url::Url;
+
+use self::state::{State, Step};
 use crate::egress::Ways;
-use crate::{Credential, Endpoint, Error};
+use crate::{AuthOptions, Credential, Endpoint, Error, Kind};
 
 /// The source of one account's credential.
-pub(crate) struct Source {
-    fixed: Credential,
+pub(crate) struct Source(Kept);
+
+enum Kept {
+    Fixed(Lease),
+    Made {
+        inner: Arc<Inner>,
+        /// The renewal under way behind the requests; it ends with this source.
+        renewal: Mutex<Option<AbortHandle>>,
+    },
+}
+
+struct Inner {
+    maker: Maker,
+    state: Mutex<State>,
+}
+
+/// Who makes credentials.
+enum Maker {
+    Aws(aws::Maker),
+    Exec(exec::Maker),
 }
 
 /// A credential as it stands now.
@@ -17,32 +48,183 @@ pub(crate) struct Lease {
     pub(crate) credential: Credential,
     /// Which of the source's credentials this is; a newer one has a higher number.
     pub(crate) number: u64,
+    /// Where the data is, where the maker knows better than the endpoint's URL: see [`Made::registry`].
+    pub(crate) registry: Option<Url>,
 }
 
-impl Source {
-    /// The source for one account of `endpoint`. `None`: nobody.
-    pub(crate) fn new(
-        _endpoint: &Endpoint,
-        credential: Option<&Credential>,
-        _ways: &Arc<Ways>,
-    ) -> Result<Option<Self>, Error> {
-        // Harbor sends an empty access key for "nobody".
-        let given = credential.filter(|credential| !credential.username.is_empty());
-        Ok(given.map(|credential| Self {
-            fixed: credential.clone(),
-        }))
-    }
+/// What a maker made.
+#[derive(Clone, Debug)]
+struct Made {
+    credential: Credential,
+    /// How long it may be used from now on. `None`: until it is refused.
+    life: Option<Duration>,
+    /// The registry it is for, where the endpoint's URL names the cloud's API alone (`api.ecr.<region>…`, Harbor's
+    /// form for ECR).
+    registry: Option<Url>,
+}
 
-    /// The credential to show now: kept, made once however many wait for it, renewed at three quarters of its life.
-    pub(crate) async fn current(&self) -> Result<Lease, Error> {
-        Ok(Lease {
-            credential: self.fixed.clone(),
-            number: 0,
+/// A credential's way from its maker, shared by all who wait for it. Who waits drives it: it ends when the last of
+/// them leaves, and nobody's leaving ends it for the others.
+type Flight = Shared<Making>;
+type Making = BoxFuture<'static, Result<Lease, Error>>;
+
+impl Source {
+    /// The source for `credential` of `endpoint`, by the endpoint's options or its kind. `None`: nobody, and the
+    /// registry is asked as a stranger. Asks nobody yet.
+    ///
+    /// # Errors
+    /// [`Error::Configuration`] where the options do not fit the endpoint.
+    pub(crate) fn new(
+        endpoint: &Endpoint,
+        credential: Option<&Credential>,
+        ways: &Arc<Ways>,
+    ) -> Result<Option<Self>, Error> {
+        // Harbor's portal saves empty fields for "none".
+        let credential = credential
+            .filter(|credential| !credential.username.is_empty() || !credential.secret.is_empty());
+        let maker = match (&endpoint.options.auth, endpoint.kind) {
+            (Some(AuthOptions::Aws(options)), _) => Some(Maker::Aws(aws::Maker::new(
+                endpoint,
+                (**options).clone(),
+                credential,
+                Arc::clone(ways),
+            )?)),
+            (Some(AuthOptions::Exec { helper }), _) => {
+                Some(Maker::Exec(exec::Maker::new(helper, ways)?))
+            }
+            (None, Kind::AwsEcr) => {
+                aws::Maker::of_kind(endpoint, credential, ways)?.map(Maker::Aws)
+            }
+            _ => None,
+        };
+        Ok(match maker {
+            Some(maker) => Some(Self::made_by(maker)),
+            None => credential.cloned().map(Self::fixed),
         })
     }
 
-    /// After the registry refused `lease`: a newer one. `None`: there is none to be had.
-    pub(crate) async fn newer_than(&self, _lease: &Lease) -> Result<Option<Lease>, Error> {
-        Ok(None)
+    /// A name and secret that stay.
+    pub(crate) fn fixed(credential: Credential) -> Self {
+        Self(Kept::Fixed(Lease {
+            credential,
+            number: 0,
+            registry: None,
+        }))
+    }
+
+    fn made_by(maker: Maker) -> Self {
+        Self(Kept::Made {
+            inner: Arc::new(Inner {
+                maker,
+                state: Mutex::default(),
+            }),
+            renewal: Mutex::default(),
+        })
+    }
+
+    /// The credential to show now: kept, made once however many wait for it, renewed behind the requests from three
+    /// quarters of its life on.
+    ///
+    /// # Errors
+    /// [`Error::Credential`] where none can be had; after a failure its maker is left alone for a while.
+    pub(crate) async fn current(&self) -> Result<Lease, Error> {
+        let (inner, renewal) = match &self.0 {
+            Kept::Fixed(lease) => return Ok(lease.clone()),
+            Kept::Made { inner, renewal } => (inner, renewal),
+        };
+        let flight = {
+            let mut state = inner.lock();
+            match state.step(Utc::now())? {
+                Step::Use(lease) => return Ok(lease),
+                Step::Renew(lease) => {
+                    let flight = take_off(inner, &mut state);
+                    drop(state);
+                    let task = tokio::spawn(flight.map(drop)).abort_handle();
+                    *lock(renewal) = Some(task);
+                    return Ok(lease);
+                }
+                Step::Join(flight) => flight,
+                Step::Make => take_off(inner, &mut state),
+            }
+        };
+        flight.await
+    }
+
+    /// After the registry refused `lease`: a newer one. `None`: there is none to be had, or `lease` is so new that it
+    /// is not to blame.
+    ///
+    /// # Errors
+    /// As [`Self::current`].
+    pub(crate) async fn newer_than(&self, lease: &Lease) -> Result<Option<Lease>, Error> {
+        let Kept::Made { inner, .. } = &self.0 else {
+            return Ok(None);
+        };
+        let flight = {
+            let mut state = inner.lock();
+            match state.step_beyond(lease.number, Utc::now())? {
+                None => return Ok(None),
+                Some(Step::Use(lease) | Step::Renew(lease)) => return Ok(Some(lease)),
+                Some(Step::Join(flight)) => flight,
+                Some(Step::Make) => take_off(inner, &mut state),
+            }
+        };
+        flight.await.map(Some)
+    }
+}
+
+impl Drop for Source {
+    fn drop(&mut self) {
+        if let Kept::Made { renewal, .. } = &self.0
+            && let Some(task) = lock(renewal).take()
+        {
+            task.abort();
+        }
+    }
+}
+
+impl Maker {
+    async fn make(&self) -> Result<Made, Error> {
+        match self {
+            Self::Aws(maker) => maker.make().await,
+            Self::Exec(maker) => maker.make().await,
+        }
+    }
+}
+
+impl Inner {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
+    }
+}
+
+fn take_off(inner: &Arc<Inner>, state: &mut State) -> Flight {
+    let flight = fly(Arc::clone(inner)).boxed().shared();
+    state.started(&flight);
+    flight
+}
+
+async fn fly(inner: Arc<Inner>) -> Result<Lease, Error> {
+    let asked_at = Utc::now();
+    let outcome = inner.maker.make().await;
+    let mut state = inner.lock();
+    match outcome {
+        Ok(made) => Ok(state.keep(made, asked_at)),
+        Err(error) => {
+            tracing::warn!(%error, "no credential from its maker");
+            state.failed(error.clone(), Utc::now());
+            Err(error)
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Held for look-ups only, never across an await; a panic within leaves nothing half done.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A failure to come by a credential, in a sentence for the operator.
+fn no_credential(reason: impl Into<String>) -> Error {
+    Error::Credential {
+        reason: reason.into(),
     }
 }

@@ -14,7 +14,12 @@ mod options;
 
 mod body;
 mod breaker;
+#[cfg_attr(
+    not(feature = "fake"),
+    expect(dead_code, reason = "accounts are built on it")
+)]
 mod credential;
+mod environment;
 mod request;
 
 mod egress;
@@ -31,6 +36,7 @@ pub use body::BlobStream;
 pub use breaker::{Breaker, Verdict};
 pub use budget::Budget;
 pub use client::{BlobBody, BlobHead, Client, FetchedManifest, ManifestHead};
+pub use environment::Environment;
 pub use error::{Error, Step};
 pub use figures::{Ask, Figures, LATENCY_BOUNDS};
 pub use kind::Kind;
@@ -96,6 +102,10 @@ pub struct Config {
     pub user_agent: String,
     /// The way out. `None`: as the environment says (`HTTPS_PROXY`, `NO_PROXY`, …).
     pub proxy: Option<ProxyConfig>,
+    /// The names, without `docker-credential-`, of the programs that endpoints may have started for a credential.
+    pub credential_helpers: Vec<String>,
+    /// The variables that sources of credentials follow. Empty by default: the program hands over its own.
+    pub environment: Environment,
 }
 
 impl Default for Config {
@@ -109,6 +119,8 @@ impl Default for Config {
             stall_timeout: Duration::from_secs(20),
             user_agent: concat!("roadstead/", env!("CARGO_PKG_VERSION")).to_owned(),
             proxy: None,
+            credential_helpers: Vec::new(),
+            environment: Environment::default(),
         }
     }
 }

@@ -41,6 +41,11 @@ impl Ways {
         with_proxies(reqwest::Client::builder(), &self.config).map(drop)
     }
 
+    /// How registries are talked to.
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+
     /// The registry's own URL.
     pub(crate) fn upstream(&self) -> &Url {
         &self.upstream
@@ -77,13 +82,11 @@ impl Ways {
 
     /// For the services that make credentials, which the endpoint's options or the provider name, never the registry:
     /// any address, through the proxy.
-    #[expect(dead_code, reason = "for the sources of credentials")]
     pub(crate) fn cloud(&self) -> Result<reqwest::Client, Error> {
         self.client(Reach::Public)
     }
 
     /// For the metadata service of the machine itself: any address, through no proxy.
-    #[expect(dead_code, reason = "for the sources of credentials")]
     pub(crate) fn machine(&self) -> Result<reqwest::Client, Error> {
         self.client(Reach::Public)
     }
