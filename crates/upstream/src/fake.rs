@@ -5,6 +5,7 @@
 mod answer;
 mod auth;
 mod body;
+pub mod cloud;
 mod content;
 mod mode;
 mod progress;
