@@ -10,6 +10,7 @@ mod figures;
 mod kind;
 mod limits;
 mod listing;
+mod names;
 mod options;
 
 mod body;
@@ -41,6 +42,7 @@ pub use error::{Error, Step};
 pub use figures::{Ask, Figures, LATENCY_BOUNDS};
 pub use kind::Kind;
 pub use limits::{InUse, Limits};
+pub use names::Names;
 pub use options::{
     AlibabaOptions, AuthOptions, AwsOptions, AzureOptions, FurtherCredential, GoogleOptions,
     HIDDEN, IpFamily, Options, Secret,
@@ -100,12 +102,14 @@ pub struct Config {
     pub stall_timeout: Duration,
     /// What we call ourselves. Some content networks refuse clients without a name.
     pub user_agent: String,
-    /// The way out. `None`: as the environment says (`HTTPS_PROXY`, `NO_PROXY`, …).
+    /// The way out. `None`: directly. See [`ProxyConfig::of_environment`].
     pub proxy: Option<ProxyConfig>,
     /// The names, without `docker-credential-`, of the programs that endpoints may have started for a credential.
     pub credential_helpers: Vec<String>,
     /// The variables that sources of credentials follow. Empty by default: the program hands over its own.
     pub environment: Environment,
+    /// Answers to the look-up of names. `None`: the system's.
+    pub names: Option<Names>,
 }
 
 impl Default for Config {
@@ -121,12 +125,14 @@ impl Default for Config {
             proxy: None,
             credential_helpers: Vec::new(),
             environment: Environment::default(),
+            names: None,
         }
     }
 }
 
-/// The proxies between us and the other registries. All `None`: go directly, whatever the environment says.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// The proxies between us and the other registries; URLs with scheme `http`, `https`, `socks5` or `socks5h`, and an
+/// account where the proxy wants one.
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct ProxyConfig {
     /// For `http://`; a URL.
     pub http: Option<String>,

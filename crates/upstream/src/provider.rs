@@ -2,6 +2,7 @@
 //! wants to be logged in to is learned from its challenge and needs no entry here.
 
 pub(crate) mod docker_hub;
+mod token_hosts;
 
 use url::Url;
 
@@ -40,6 +41,11 @@ pub(crate) fn data_url(endpoint: &Endpoint) -> Result<Url, Error> {
     let path = url.path().trim_end_matches('/').to_owned();
     url.set_path(&path);
     Ok(url)
+}
+
+/// Whether tokens of the registry at `registry` are known to be made at `host`.
+pub(crate) fn is_token_host(registry: &str, host: &str) -> bool {
+    token_hosts::is_known(registry, host)
 }
 
 #[cfg(test)]

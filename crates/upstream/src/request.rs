@@ -377,12 +377,13 @@ impl Sender {
                     headers.insert(header::AUTHORIZATION, pass.header.clone());
                 }
             }
-            let response = send_once(&client, request.method.clone(), &url, &headers).await?;
+            let outcome = send_once(&client, request.method.clone(), &url, &headers).await;
+            let response = self.ways.by_proxy(&url, outcome)?;
             let Some(next) = redirect(&response, &url) else {
                 return Ok((response, is_elsewhere));
             };
             url = next?;
-            egress::check_redirect(self.ways.upstream(), &url)?;
+            egress::check_redirect(&self.ways, &url)?;
         }
         Err(Error::bad_answer(format!(
             "more than {MAX_REDIRECTS} redirects"

@@ -1,13 +1,20 @@
 //! The HTTP clients of an endpoint: certificates, proxies, time limits and connections.
 
-use std::sync::OnceLock;
+use std::net::IpAddr;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use reqwest::{Certificate, ClientBuilder, NoProxy, Proxy};
-use url::Url;
+use http::{HeaderMap, StatusCode};
+use reqwest::{Client, ClientBuilder, Proxy, Response};
+use url::{Host, Url};
 
-use super::{Guard, Reach};
-use crate::{Config, Endpoint, Error};
+use super::guard::{Guard, Home, Reach};
+use super::proxies::Proxies;
+use super::{failure, trust};
+use crate::{Config, Endpoint, Error, IpFamily, Step};
+
+/// What squid says in answers of its own making.
+const SQUID_ERROR: &str = "x-squid-error";
 
 /// The HTTP clients of one endpoint, made when first used: reading the system's certificates takes
 /// milliseconds, and a start with many endpoints should not wait for them.
@@ -15,30 +22,54 @@ pub(crate) struct Ways {
     endpoint: Endpoint,
     upstream: Url,
     config: Config,
-    headers: http::HeaderMap,
-    data: OnceLock<Result<reqwest::Client, Error>>,
-    credentialed: OnceLock<Result<reqwest::Client, Error>>,
+    home: Arc<Home>,
+    proxies: Result<Arc<Proxies>, Error>,
+    headers: HeaderMap,
+    data: Kept,
+    credentialed: Kept,
+    cloud: Kept,
+    machine: Kept,
+}
+
+type Kept = OnceLock<Result<Client, Error>>;
+
+/// The purposes that differ in where a client may go.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    Data,
+    Tokens,
+    Cloud,
+    Machine,
 }
 
 impl Ways {
     pub(crate) fn new(endpoint: Endpoint, upstream: Url, config: Config) -> Self {
+        let proxies = Proxies::of(&endpoint, config.proxy.as_ref()).map(Arc::new);
         Self {
+            home: Arc::new(Home::of(&upstream)),
+            proxies,
+            // What is wrong with them is said by `check`.
+            headers: trust::headers(&endpoint).unwrap_or_default(),
             endpoint,
             upstream,
             config,
-            headers: http::HeaderMap::new(),
             data: OnceLock::new(),
             credentialed: OnceLock::new(),
+            cloud: OnceLock::new(),
+            machine: OnceLock::new(),
         }
     }
 
-    /// Whether certificates and proxies can be read, without the cost of a client.
+    /// Whether certificates, keys, headers and proxies can be used, without the cost of a client.
     ///
     /// # Errors
     /// [`Error::Configuration`] where not.
     pub(crate) fn check(&self) -> Result<(), Error> {
-        certificates(&self.endpoint)?;
-        with_proxies(reqwest::Client::builder(), &self.config).map(drop)
+        trust::certificates(&self.endpoint)?;
+        trust::identity(&self.endpoint)?;
+        trust::headers(&self.endpoint)?;
+        self.proxies.clone()?;
+        self.check_family()
     }
 
     /// How registries are talked to.
@@ -51,11 +82,6 @@ impl Ways {
         &self.upstream
     }
 
-    /// What each request to the registry itself carries.
-    pub(crate) fn headers(&self) -> &http::HeaderMap {
-        &self.headers
-    }
-
     /// The registry's `/v2/`.
     pub(crate) fn v2_url(&self) -> Url {
         let mut url = self.upstream.clone();
@@ -66,54 +92,106 @@ impl Ways {
         url
     }
 
-    /// For the registry itself, where it redirects to, and anonymous tokens.
-    pub(crate) fn data(&self) -> Result<reqwest::Client, Error> {
-        self.data
-            .get_or_init(|| self.client(Reach::NotLocal))
-            .clone()
+    /// Headers for requests to the registry's own origin, and nowhere else.
+    pub(crate) fn headers(&self) -> &HeaderMap {
+        &self.headers
     }
 
-    /// For credentials on their way to a realm.
-    pub(crate) fn credentialed(&self) -> Result<reqwest::Client, Error> {
-        self.credentialed
-            .get_or_init(|| self.client(Reach::Public))
-            .clone()
+    /// For the registry itself, and where it redirects to.
+    pub(crate) fn data(&self) -> Result<Client, Error> {
+        self.kept(&self.data, Purpose::Data)
+    }
+
+    /// For tokens, with and without credentials: the same, and the endpoint's `token_hosts` at any address.
+    pub(crate) fn credentialed(&self) -> Result<Client, Error> {
+        self.kept(&self.credentialed, Purpose::Tokens)
     }
 
     /// For the services that make credentials, which the endpoint's options or the provider name, never the registry:
     /// any address, through the proxy.
-    pub(crate) fn cloud(&self) -> Result<reqwest::Client, Error> {
-        self.client(Reach::Public)
+    pub(crate) fn cloud(&self) -> Result<Client, Error> {
+        self.kept(&self.cloud, Purpose::Cloud)
     }
 
-    /// For the metadata service of the machine itself: any address, through no proxy.
-    pub(crate) fn machine(&self) -> Result<reqwest::Client, Error> {
-        self.client(Reach::Public)
+    /// For the metadata service of the machine itself: any address, through no proxy, and without the certificate
+    /// that is for the registry.
+    pub(crate) fn machine(&self) -> Result<Client, Error> {
+        self.kept(&self.machine, Purpose::Machine)
     }
 
-    fn client(&self, reach: Reach) -> Result<reqwest::Client, Error> {
-        http_client(&self.endpoint, &self.upstream, &self.config, reach)
+    /// The proxy for `url`. `None`: it is reached directly.
+    pub(crate) fn proxy_for(&self, url: &Url) -> Option<&Url> {
+        self.proxies.as_ref().ok()?.choose(url)
     }
-}
 
-/// The HTTP client for one endpoint: its certificates, proxies and time limits; no redirects, no decoding.
-///
-/// # Errors
-/// [`Error::Configuration`] for certificates or proxies that cannot be read.
-fn http_client(
-    endpoint: &Endpoint,
-    upstream: &Url,
-    config: &Config,
-    reach: Reach,
-) -> Result<reqwest::Client, Error> {
-    let build = |has_system_roots: bool| -> Result<reqwest::Client, Error> {
-        let guard = Guard {
-            own_host: upstream.host_str().unwrap_or_default().to_owned(),
-            reach,
+    /// What came of a request to `url`, with a proxy's share in it told apart: a plain request's connection is the
+    /// proxy's, and so may be its answer.
+    ///
+    /// # Errors
+    /// The outcome's own, and [`Error::Unreachable`] for a refusal of the proxy's.
+    pub(crate) fn by_proxy(
+        &self,
+        url: &Url,
+        outcome: Result<Response, Error>,
+    ) -> Result<Response, Error> {
+        if self.proxy_for(url).is_none() {
+            return outcome;
+        }
+        let of_proxy = |reason: String| {
+            Err(Error::Unreachable {
+                step: Step::Proxy,
+                reason,
+            })
         };
-        let builder = reqwest::Client::builder()
-            .user_agent(&config.user_agent)
-            .connect_timeout(config.connect_timeout)
+        match outcome {
+            Err(Error::Unreachable {
+                step: Step::Tcp | Step::Dns,
+                reason,
+            }) => of_proxy(format!("the proxy: {reason}")),
+            Ok(response) if response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
+                of_proxy(failure::PROXY_WANTS_PASSWORD.to_owned())
+            }
+            Ok(response)
+                if url.scheme() == "http" && response.headers().contains_key(SQUID_ERROR) =>
+            {
+                of_proxy(format!("the proxy refused: {}", response.status().as_u16()))
+            }
+            outcome => outcome,
+        }
+    }
+
+    pub(super) fn home(&self) -> &Home {
+        &self.home
+    }
+
+    pub(super) fn is_proxy_host(&self, host: &str) -> bool {
+        let proxies = self.proxies.as_ref();
+        proxies.is_ok_and(|proxies| proxies.has_host(host))
+    }
+
+    pub(super) fn token_hosts(&self) -> &[String] {
+        &self.endpoint.options.token_hosts
+    }
+
+    fn kept(&self, place: &Kept, purpose: Purpose) -> Result<Client, Error> {
+        place
+            .get_or_init(|| {
+                // A machine without any certificates can still reach registries by http.
+                self.build(purpose, true)
+                    .or_else(|error| self.build(purpose, false).map_err(|_| error))
+            })
+            .clone()
+    }
+
+    /// A client of the endpoint's certificates, proxies and time limits; no redirects, no decoding.
+    fn build(&self, purpose: Purpose, has_system_roots: bool) -> Result<Client, Error> {
+        let proxies = match purpose {
+            Purpose::Machine => Arc::default(),
+            _ => self.proxies.clone()?,
+        };
+        let mut builder = Client::builder()
+            .user_agent(&self.config.user_agent)
+            .connect_timeout(self.config.connect_timeout)
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)
             // Less than what servers commonly keep a silent connection for, so that few requests meet a closed one.
@@ -125,76 +203,80 @@ fn http_client(
             // A connection that died silently is noticed and left, not waited on by every request put on it.
             .http2_keep_alive_interval(Duration::from_secs(10))
             .http2_keep_alive_timeout(Duration::from_secs(5))
-            .dns_resolver(guard);
-        let builder = with_trust(builder, endpoint, has_system_roots)?;
-        with_proxies(builder, config)?
+            .dns_resolver(self.guard(purpose, Arc::clone(&proxies)))
+            // The environment has been read already, and what the program was told may differ from it.
+            .no_proxy();
+        if purpose != Purpose::Machine {
+            builder = builder.proxy(Proxy::custom(move |url| proxies.choose(url).cloned()));
+            if let Some(identity) = trust::identity(&self.endpoint)? {
+                builder = builder.identity(identity);
+            }
+        }
+        if self.endpoint.options.http2 == Some(false) {
+            builder = builder.http1_only();
+        }
+        self.with_trust(builder, has_system_roots)?
             .build()
-            .map_err(|error| not_set_up("the client", &error))
-    };
-    // A machine without any certificates can still reach registries by http.
-    build(true).or_else(|error| build(false).map_err(|_| error))
-}
-
-fn with_trust(
-    builder: ClientBuilder,
-    endpoint: &Endpoint,
-    has_system_roots: bool,
-) -> Result<ClientBuilder, Error> {
-    let own = certificates(endpoint)?;
-    Ok(match (own.is_empty(), has_system_roots) {
-        (true, _) if endpoint.is_insecure => builder.tls_danger_accept_invalid_certs(true),
-        (true, true) => builder,
-        (false, true) => builder.tls_certs_merge(own),
-        (_, false) => builder.tls_certs_only(own),
-    })
-}
-
-/// The endpoint's own certificates.
-///
-/// # Errors
-/// [`Error::Configuration`] where they cannot be read.
-fn certificates(endpoint: &Endpoint) -> Result<Vec<Certificate>, Error> {
-    let pem = endpoint
-        .ca_certificate
-        .as_deref()
-        .map(str::trim)
-        .filter(|pem| !pem.is_empty());
-    let Some(pem) = pem else {
-        return Ok(Vec::new());
-    };
-    let found = Certificate::from_pem_bundle(pem.as_bytes())
-        .map_err(|error| not_set_up("the CA certificate", &error))?;
-    if found.is_empty() {
-        return Err(Error::Configuration {
-            reason: "the CA certificate holds no PEM certificate".to_owned(),
-        });
+            .map_err(|error| {
+                // Without the causes behind the error: a proxy's URL holds its password.
+                tracing::debug!(%error, "HTTP client not built");
+                Error::Configuration {
+                    reason: "its certificates, keys or proxies cannot be used".to_owned(),
+                }
+            })
     }
-    Ok(found)
-}
 
-fn with_proxies(mut builder: ClientBuilder, config: &Config) -> Result<ClientBuilder, Error> {
-    let Some(proxy) = &config.proxy else {
-        return Ok(builder);
-    };
-    // What the environment says is not added to what the file says.
-    builder = builder.no_proxy();
-    let direct = proxy.no_proxy.as_deref().and_then(NoProxy::from_string);
-    let given = |url: &Option<String>| url.clone().filter(|url| !url.trim().is_empty());
-    if let Some(url) = given(&proxy.http) {
-        let http = Proxy::http(url).map_err(|error| not_set_up("the http proxy", &error))?;
-        builder = builder.proxy(http.no_proxy(direct.clone()));
+    fn guard(&self, purpose: Purpose, proxies: Arc<Proxies>) -> Guard {
+        let hosts = self.token_hosts().iter();
+        let trusted = match purpose {
+            Purpose::Tokens => hosts
+                .map(|host| super::without_port(host).to_owned())
+                .collect(),
+            _ => [].into(),
+        };
+        let (reach, family) = match purpose {
+            Purpose::Data | Purpose::Tokens => (Reach::AsHome, self.endpoint.options.ip_family),
+            Purpose::Cloud => (Reach::Any, self.endpoint.options.ip_family),
+            Purpose::Machine => (Reach::Any, None),
+        };
+        Guard {
+            home: Arc::clone(&self.home),
+            reach,
+            family,
+            proxies,
+            trusted,
+            names: self.config.names.clone(),
+        }
     }
-    if let Some(url) = given(&proxy.https) {
-        let https = Proxy::https(url).map_err(|error| not_set_up("the https proxy", &error))?;
-        builder = builder.proxy(https.no_proxy(direct));
-    }
-    Ok(builder)
-}
 
-/// Without the causes behind the error: a proxy's URL holds its password.
-fn not_set_up(what: &str, error: &reqwest::Error) -> Error {
-    tracing::debug!(what, %error, "HTTP client not built");
-    Error::Configuration {
-        reason: format!("{what} cannot be used"),
+    fn with_trust(
+        &self,
+        builder: ClientBuilder,
+        has_system_roots: bool,
+    ) -> Result<ClientBuilder, Error> {
+        let own = trust::certificates(&self.endpoint)?;
+        Ok(match (own.is_empty(), has_system_roots) {
+            (true, _) if self.endpoint.is_insecure => builder.tls_danger_accept_invalid_certs(true),
+            (true, true) => builder,
+            (false, true) => builder.tls_certs_merge(own),
+            (_, false) => builder.tls_certs_only(own),
+        })
+    }
+
+    /// Addresses written out are not looked up, so the guard never sees them.
+    fn check_family(&self) -> Result<(), Error> {
+        let address = match self.upstream.host() {
+            Some(Host::Ipv4(address)) => IpAddr::V4(address),
+            Some(Host::Ipv6(address)) => IpAddr::V6(address),
+            _ => return Ok(()),
+        };
+        match self.endpoint.options.ip_family {
+            Some(IpFamily::Ipv4) if address.is_ipv6() => {}
+            Some(IpFamily::Ipv6) if address.is_ipv4() => {}
+            _ => return Ok(()),
+        }
+        Err(Error::Configuration {
+            reason: format!("its address {address} is not of the family that `ip_family` allows"),
+        })
     }
 }

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::{basic_header, secret_header};
-use crate::egress::{self, Reach, Ways};
+use crate::egress::{self, Ways};
 use crate::{Credential, Error, body, budget, request};
 
 /// A token service that takes longer has failed: its answer is a few hundred bytes.
@@ -56,19 +56,10 @@ async fn exchange(
 ) -> Result<Token, Error> {
     let identity = credential.filter(|credential| credential.username == IDENTITY_TOKEN);
     let url = token_url(ways.upstream(), scope, service, identity.is_none())?;
-    let reach = if credential.is_some() {
-        Reach::Public
-    } else {
-        Reach::NotLocal
-    };
-    egress::check_realm(ways.upstream(), &url, reach)?;
-    let client = if credential.is_some() {
-        ways.credentialed()?
-    } else {
-        ways.data()?
-    };
+    egress::check_realm(ways, &url, credential.is_some())?;
+    let client = ways.credentialed()?;
     // Not redirected: a realm that sends credentials on has no say in where they may go.
-    let response = match (identity, credential) {
+    let outcome = match (identity, credential) {
         (Some(identity), _) => {
             let form = [
                 ("grant_type", "refresh_token"),
@@ -77,17 +68,18 @@ async fn exchange(
                 ("client_id", "roadstead"),
                 ("refresh_token", identity.secret.as_str()),
             ];
-            let sent = client.post(url).form(&form).send().await;
-            sent.map_err(|error| egress::of_transport(&error))?
+            let sent = client.post(url.clone()).form(&form).send().await;
+            sent.map_err(|error| egress::of_transport(&error))
         }
         (None, credential) => {
             let mut headers = HeaderMap::new();
             if let Some(credential) = credential {
                 headers.insert(header::AUTHORIZATION, basic_header(credential)?);
             }
-            request::send_once(&client, http::Method::GET, &url, &headers).await?
+            request::send_once(&client, http::Method::GET, &url, &headers).await
         }
     };
+    let response = ways.by_proxy(&url, outcome)?;
     let status = response.status();
     if status != StatusCode::OK {
         let retry_after = budget::retry_after(response.headers(), Utc::now());

@@ -6,7 +6,7 @@ use upstream::{Client, Config, Endpoint, Error, Kind, Patience, ProxyConfig};
 use crate::{client_as, client_with, reference};
 
 #[tokio::test]
-async fn a_credential_goes_to_its_own_host_on_another_port_and_to_no_other_local_host() {
+async fn a_credential_goes_to_its_own_host_on_another_port_and_to_no_other_host() {
     let fake = FakeUpstream::start().await;
     fake.require_bearer("u", "p");
     let other = FakeUpstream::start().await;
@@ -20,14 +20,9 @@ async fn a_credential_goes_to_its_own_host_on_another_port_and_to_no_other_local
         fake.set_token_realm(&realm);
         let outcome = client_as(&fake, "u", "p").ping().await;
         assert!(
-            matches!(&outcome, Err(Error::Configuration { reason }) if reason.contains("private")),
+            matches!(&outcome, Err(Error::Configuration { reason }) if reason.contains("`token_hosts`")),
             "{outcome:?}"
         );
-        fake.client()
-            .unwrap()
-            .manifest("a", &reference("v1"), Patience::Cold)
-            .await
-            .unwrap_err();
     }
     assert_eq!(other.requests(), []);
 
@@ -143,5 +138,5 @@ fn docker_hub_is_known_by_its_names() {
     assert!(!is_hub(Kind::DockerRegistry, "https://quay.io"));
     assert_eq!("docker-hub".parse(), Ok(Kind::DockerHub));
     assert_eq!(Kind::DockerRegistry.to_string(), "docker-registry");
-    assert!("magic".parse::<Kind>().is_err());
+    assert!("gitlab".parse::<Kind>().is_err());
 }

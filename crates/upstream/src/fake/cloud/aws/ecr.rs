@@ -45,7 +45,10 @@ pub(super) fn answer(
     let account = body["registryIds"][0].as_str().unwrap_or_default();
     let is_account = |text: &str| text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit());
     if !account.is_empty() && !is_account(account) {
-        return refuse("InvalidParameterException", "Invalid parameter at 'registryIds'");
+        return refuse(
+            "InvalidParameterException",
+            "Invalid parameter at 'registryIds'",
+        );
     }
     let (token, ends_at) = state.make_token(now);
     let expires_at = ends_at.duration_since(UNIX_EPOCH).unwrap_or_default();

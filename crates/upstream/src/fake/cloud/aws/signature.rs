@@ -160,7 +160,10 @@ mod tests {
         assert_eq!(check(&state, &request, service, now), Ok(()));
 
         let late = now + Duration::from_secs(61);
-        assert_eq!(check(&state, &request, service, late), Err(Wrong::Signature));
+        assert_eq!(
+            check(&state, &request, service, late),
+            Err(Wrong::Signature)
+        );
         for other in [("service", "us-west-1"), ("ecr", "us-east-1")] {
             assert_eq!(check(&state, &request, other, now), Err(Wrong::Signature));
         }
@@ -172,8 +175,13 @@ mod tests {
         changed.body = Bytes::from_static(b"x");
         assert_eq!(check(&state, &changed, service, now), Err(Wrong::Signature));
         let (_, mut unsigned, _) = vanilla();
-        unsigned.headers.insert("x-amz-target", "t".parse().unwrap());
-        assert_eq!(check(&state, &unsigned, service, now), Err(Wrong::Incomplete));
+        unsigned
+            .headers
+            .insert("x-amz-target", "t".parse().unwrap());
+        assert_eq!(
+            check(&state, &unsigned, service, now),
+            Err(Wrong::Incomplete)
+        );
         let (_, mut bare, _) = vanilla();
         bare.headers.remove("authorization");
         assert_eq!(check(&state, &bare, service, now), Err(Wrong::Missing));

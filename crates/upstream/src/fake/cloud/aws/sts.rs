@@ -30,7 +30,9 @@ pub(super) fn answer(state: &mut State, request: &Request, now: SystemTime) -> R
     let has = |name: &str| form.get(name).is_some_and(|value| !value.is_empty());
     if form.get("Version").map(String::as_str) != Some("2011-06-15")
         || !has("RoleArn")
-        || !form.get("RoleSessionName").is_some_and(|name| is_session_name(name))
+        || !form
+            .get("RoleSessionName")
+            .is_some_and(|name| is_session_name(name))
     {
         return refuse(400, "ValidationError");
     }
