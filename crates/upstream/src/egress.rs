@@ -13,11 +13,29 @@ mod ways;
 use url::Url;
 
 use self::class::Class;
-use crate::{Error, provider};
+use self::proxies::Proxies;
+use crate::{Config, Endpoint, Error, provider};
 
 pub(crate) use self::failure::of_transport;
 pub(crate) use self::guard::same_host;
 pub(crate) use self::ways::Ways;
+
+/// The proxy for `url`, as it may be shown: without its account.
+///
+/// # Errors
+/// [`Error::Configuration`] for a proxy that cannot be read.
+pub(crate) fn proxy_shown(
+    endpoint: &Endpoint,
+    config: &Config,
+    url: &Url,
+) -> Result<Option<String>, Error> {
+    let proxies = Proxies::of(endpoint, config.proxy.as_ref())?;
+    Ok(proxies.choose(url).map(|proxy| {
+        let host = proxy.host_str().unwrap_or_default();
+        let port = proxy.port_or_known_default().unwrap_or_default();
+        format!("{}://{host}:{port}", proxy.scheme())
+    }))
+}
 
 /// Whether two URLs have one origin (RFC 6454): a token for one may be shown to the other.
 pub(crate) fn is_same_origin(one: &Url, other: &Url) -> bool {

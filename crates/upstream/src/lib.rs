@@ -12,6 +12,7 @@ mod limits;
 mod listing;
 mod names;
 mod options;
+mod ping;
 
 mod body;
 mod breaker;
@@ -46,6 +47,12 @@ pub use names::Names;
 pub use options::{
     AlibabaOptions, AuthOptions, AwsOptions, AzureOptions, FurtherCredential, GoogleOptions,
     HIDDEN, IpFamily, Options, Secret,
+};
+
+pub use ping::{Diagnosis, PingStep, diagnose};
+pub use provider::{
+    CredentialPattern, EndpointPattern, NeededHost, PatternKind, Suggestions, hosts, proxy_for,
+    suggestions,
 };
 
 /// Another registry, as an administrator describes it.

@@ -1,37 +1,62 @@
-//! What is particular about some registries: where their data is, and which of them is Docker Hub. How each
-//! wants to be logged in to is learned from its challenge and needs no entry here.
+//! What is particular about some registries: where their data is, which hosts serve it, what a form for them suggests,
+//! and which of them is Docker Hub. How each wants to be logged in to is learned from its challenge and needs no
+//! entry here.
 
+mod alibaba;
+mod aws;
 pub(crate) mod docker_hub;
+mod hosts;
+mod suggestions;
 mod token_hosts;
 
 use url::Url;
 
 use crate::{Endpoint, Error, Kind};
 
+pub use self::hosts::{NeededHost, hosts, proxy_for};
+pub use self::suggestions::{
+    CredentialPattern, EndpointPattern, PatternKind, Suggestions, suggestions,
+};
+
 /// Where an endpoint's `/v2/` is: the URL that was typed in, made whole as Harbor does it (white space and
-/// trailing slashes off, `http://` where there is no scheme, a path prefix kept, a query dropped).
+/// trailing slashes off, `http://` where there is no scheme, a path prefix kept, a query dropped); the provider's own
+/// where the typed one is empty or names its interface instead of its registry.
 ///
 /// # Errors
 /// [`Error::Configuration`] where it is no http or https URL.
 pub(crate) fn data_url(endpoint: &Endpoint) -> Result<Url, Error> {
-    let typed = endpoint.url.trim();
-    if endpoint.kind == Kind::DockerHub && typed.is_empty() {
-        return docker_hub::data_url();
-    }
-    let wrong = |why: &str| Error::Configuration {
-        reason: format!("{typed:?} {why}"),
+    let typed = match (endpoint.url.trim(), endpoint.kind) {
+        ("", Kind::DockerHub) => docker_hub::URL,
+        ("", Kind::GithubGhcr) => "https://ghcr.io",
+        ("", Kind::Quay) => "https://quay.io",
+        (typed, _) => typed,
     };
+    let mut url = whole(typed)?;
+    let host = url.host_str().unwrap_or_default().to_owned();
+    if docker_hub::is_name_of_it(&host) {
+        return whole(docker_hub::URL);
+    }
+    let registry = match endpoint.kind {
+        Kind::AliAcr => alibaba::registry_of(&host),
+        Kind::AwsEcr => aws::registry_of(&host),
+        _ => None,
+    };
+    if let Some(registry) = registry {
+        url.set_host(Some(&registry))
+            .map_err(|_| wrong(typed, "is no URL"))?;
+    }
+    Ok(url)
+}
+
+fn whole(typed: &str) -> Result<Url, Error> {
     let whole = if typed.contains("://") {
         typed.to_owned()
     } else {
         format!("http://{typed}")
     };
-    let mut url: Url = whole.parse().map_err(|_| wrong("is no URL"))?;
+    let mut url: Url = whole.parse().map_err(|_| wrong(typed, "is no URL"))?;
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none_or(str::is_empty) {
-        return Err(wrong("is no http or https URL"));
-    }
-    if url.host_str().is_some_and(docker_hub::is_name_of_it) {
-        return docker_hub::data_url();
+        return Err(wrong(typed, "is no http or https URL"));
     }
     url.set_query(None);
     url.set_fragment(None);
@@ -41,6 +66,12 @@ pub(crate) fn data_url(endpoint: &Endpoint) -> Result<Url, Error> {
     let path = url.path().trim_end_matches('/').to_owned();
     url.set_path(&path);
     Ok(url)
+}
+
+fn wrong(typed: &str, why: &str) -> Error {
+    Error::Configuration {
+        reason: format!("{typed:?} {why}"),
+    }
 }
 
 /// Whether tokens of the registry at `registry` are known to be made at `host`.
@@ -94,6 +125,44 @@ mod tests {
                 "https://registry-1.docker.io/",
             ),
             (Kind::DockerHub, "", "https://registry-1.docker.io/"),
+            (Kind::GithubGhcr, "", "https://ghcr.io/"),
+            (Kind::Quay, " ", "https://quay.io/"),
+            (Kind::Quay, "https://quay.example", "https://quay.example/"),
+            (
+                Kind::GoogleGcr,
+                "https://us-docker.pkg.dev",
+                "https://us-docker.pkg.dev/",
+            ),
+            (
+                Kind::AliAcr,
+                "https://cr.cn-hangzhou.aliyuncs.com",
+                "https://registry.cn-hangzhou.aliyuncs.com/",
+            ),
+            (
+                Kind::AliAcr,
+                "https://registry-vpc.cn-hangzhou.aliyuncs.com",
+                "https://registry-vpc.cn-hangzhou.aliyuncs.com/",
+            ),
+            (
+                Kind::DockerRegistry,
+                "https://cr.cn-hangzhou.aliyuncs.com",
+                "https://cr.cn-hangzhou.aliyuncs.com/",
+            ),
+            (
+                Kind::AwsEcr,
+                "https://api.ecr-public.us-east-1.amazonaws.com",
+                "https://public.ecr.aws/",
+            ),
+            (
+                Kind::AwsEcr,
+                "https://1.dkr.ecr.eu-west-1.amazonaws.com",
+                "https://1.dkr.ecr.eu-west-1.amazonaws.com/",
+            ),
+            (
+                Kind::JfrogArtifactory,
+                "https://x.jfrog.io/key",
+                "https://x.jfrog.io/key",
+            ),
             (
                 Kind::DockerHub,
                 "https://hub.docker.com",

@@ -1,5 +1,5 @@
 use super::*;
-use crate::{Config, Endpoint, Kind, Options, ProxyConfig};
+use crate::{Kind, Options, ProxyConfig};
 
 fn url(text: &str) -> Url {
     text.parse().unwrap()

@@ -1,20 +1,9 @@
 //! Docker Hub: one registry under many names, none of which serves its data.
 
-use url::Url;
-
-use crate::Error;
-
 /// The host that serves manifests and blobs.
 const DATA_HOST: &str = "registry-1.docker.io";
-
 /// Where its `/v2/` is.
-pub(crate) fn data_url() -> Result<Url, Error> {
-    format!("https://{DATA_HOST}")
-        .parse()
-        .map_err(|_| Error::Configuration {
-            reason: "Docker Hub has no URL".to_owned(),
-        })
-}
+pub(super) const URL: &str = "https://registry-1.docker.io";
 
 /// Whether `host` is what people write for it.
 pub(crate) fn is_name_of_it(host: &str) -> bool {
