@@ -105,11 +105,7 @@ fn with_detail(reason: &str, causes: &[&(dyn Cause + 'static)]) -> String {
 }
 
 fn of_tls(cause: &(dyn Cause + 'static)) -> Option<String> {
-    let error: Option<&rustls::Error> = cause.downcast_ref().or_else(|| {
-        let io: &io::Error = cause.downcast_ref()?;
-        io.get_ref()?.downcast_ref()
-    });
-    Some(match error? {
+    Some(match rustls_error(cause)? {
         rustls::Error::InvalidCertificate(error) => of_certificate(error),
         rustls::Error::AlertReceived(alert) => of_alert(*alert),
         rustls::Error::InvalidMessage(_) => "it does not speak TLS; is it http?".to_owned(),
@@ -118,6 +114,14 @@ fn of_tls(cause: &(dyn Cause + 'static)) -> Option<String> {
         }
         error => error.to_string(),
     })
+}
+
+/// The error within `cause`, which the layers below wrap once or twice without naming it as their source.
+fn rustls_error<'a>(cause: &'a (dyn Cause + 'static)) -> Option<&'a rustls::Error> {
+    match cause.downcast_ref::<io::Error>() {
+        Some(io) => rustls_error(io.get_ref()?),
+        None => cause.downcast_ref(),
+    }
 }
 
 fn of_certificate(error: &CertificateError) -> String {

@@ -5,7 +5,11 @@ mod egress;
 mod limits;
 mod lists;
 mod manifests;
+mod names;
 mod outages;
+mod peer;
+mod proxies;
+mod tls;
 mod tokens;
 
 use std::time::Duration;
