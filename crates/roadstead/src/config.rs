@@ -63,6 +63,8 @@ pub struct Config {
     pub admin_password: Option<Secret>,
     /// The proxy upstreams are reached through (`proxy`); `None` leaves it to `HTTP_PROXY` and its like.
     pub outbound_proxy: Option<OutboundProxy>,
+    /// The variables that clouds' sources of credentials follow (`AWS_…` and their like).
+    pub cloud_environment: upstream::Environment,
     /// What is logged and how (`log`).
     pub log: Log,
     /// Where metrics are shown, when they are (`metric`).
@@ -279,6 +281,7 @@ impl Config {
             database_url,
             admin_password,
             outbound_proxy,
+            cloud_environment: sources.environment.for_clouds(),
             log,
             metric,
             drain_timeout: drain_timeout.unwrap_or(Duration::from_secs(30)),

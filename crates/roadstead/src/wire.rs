@@ -182,7 +182,7 @@ fn registry_config(config: &Config) -> registry::Config {
         upstream: upstream::Config {
             user_agent: concat!("roadstead/", env!("CARGO_PKG_VERSION")).to_owned(),
             proxy: config.outbound_proxy.as_ref().map(proxy),
-            environment: upstream::Environment::of_process(),
+            environment: config.cloud_environment.clone(),
             ..upstream::Config::default()
         },
         janitor_period: config.janitor_period,

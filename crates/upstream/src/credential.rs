@@ -38,7 +38,7 @@ struct Inner {
 
 /// Who makes credentials.
 enum Maker {
-    Aws(aws::Maker),
+    Aws(Box<aws::Maker>),
     Exec(exec::Maker),
 }
 
@@ -82,21 +82,18 @@ impl Source {
         // Harbor's portal saves empty fields for "none".
         let credential = credential
             .filter(|credential| !credential.username.is_empty() || !credential.secret.is_empty());
-        let maker = match (&endpoint.options.auth, endpoint.kind) {
-            (Some(AuthOptions::Aws(options)), _) => Some(Maker::Aws(aws::Maker::new(
-                endpoint,
-                (**options).clone(),
-                credential,
-                Arc::clone(ways),
-            )?)),
-            (Some(AuthOptions::Exec { helper }), _) => {
-                Some(Maker::Exec(exec::Maker::new(helper, ways)?))
-            }
-            (None, Kind::AwsEcr) => {
-                aws::Maker::of_kind(endpoint, credential, ways)?.map(Maker::Aws)
-            }
-            _ => None,
-        };
+        let maker =
+            match (&endpoint.options.auth, endpoint.kind) {
+                (Some(AuthOptions::Aws(options)), _) => Some(Maker::Aws(Box::new(
+                    aws::Maker::new(endpoint, (**options).clone(), credential, Arc::clone(ways))?,
+                ))),
+                (Some(AuthOptions::Exec { helper }), _) => {
+                    Some(Maker::Exec(exec::Maker::new(helper, ways)?))
+                }
+                (None, Kind::AwsEcr) => aws::Maker::of_kind(endpoint, credential, ways)?
+                    .map(|maker| Maker::Aws(Box::new(maker))),
+                _ => None,
+            };
         Ok(match maker {
             Some(maker) => Some(Self::made_by(maker)),
             None => credential.cloned().map(Self::fixed),

@@ -6,19 +6,10 @@ use std::fmt;
 use std::sync::Arc;
 
 /// Variables by name. Cheap to clone. The default is none at all.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Environment(Arc<BTreeMap<String, String>>);
 
 impl Environment {
-    /// Those of this process, as they are now. Values that are no UTF-8 are left out.
-    #[must_use]
-    pub fn of_process() -> Self {
-        let text = |os: std::ffi::OsString| os.into_string().ok();
-        std::env::vars_os()
-            .filter_map(|(name, value)| Some((text(name)?, text(value)?)))
-            .collect()
-    }
-
     /// The value of `name`, white space around it off. `None` where it is empty, as AWS's and others' tools do.
     pub(crate) fn var(&self, name: &str) -> Option<&str> {
         self.0

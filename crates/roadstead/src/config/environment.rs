@@ -68,6 +68,11 @@ impl Environment {
         }
     }
 
+    /// A copy for those who follow other variables than ours: which ones, the clouds' tools have long decided.
+    pub(super) fn for_clouds(&self) -> upstream::Environment {
+        self.variables.clone().into_iter().collect()
+    }
+
     /// A setting. An empty variable counts as not set: that is how compose files and scripts leave one out.
     pub(super) fn setting(&self, name: &str) -> Option<&str> {
         self.variables
