@@ -2,8 +2,15 @@
 //! cloud's token service, a program). Whatever it is, what comes out is a name and a secret, to be shown as the
 //! registry's challenge asks. Keeping, sharing and renewing what was made is the same for all makers.
 
+mod alibaba;
+mod ambient;
 mod aws;
+mod azure;
+mod call;
 mod exec;
+mod google;
+#[cfg(test)]
+mod rig;
 mod state;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,7 +24,7 @@ use url::Url;
 
 use self::state::{State, Step};
 use crate::egress::Ways;
-use crate::{AuthOptions, Credential, Endpoint, Error, Kind};
+use crate::{AlibabaOptions, AuthOptions, Credential, Endpoint, Error, Kind};
 
 /// The source of one account's credential.
 pub(crate) struct Source(Kept);
@@ -38,8 +45,11 @@ struct Inner {
 
 /// Who makes credentials.
 enum Maker {
+    Alibaba(alibaba::Maker),
     Aws(Box<aws::Maker>),
+    Azure(azure::Maker),
     Exec(exec::Maker),
+    Google(google::Maker),
 }
 
 /// A credential as it stands now.
@@ -82,21 +92,13 @@ impl Source {
         // Harbor's portal saves empty fields for "none".
         let credential = credential
             .filter(|credential| !credential.username.is_empty() || !credential.secret.is_empty());
-        let maker =
-            match (&endpoint.options.auth, endpoint.kind) {
-                (Some(AuthOptions::Aws(options)), _) => Some(Maker::Aws(Box::new(
-                    aws::Maker::new(endpoint, (**options).clone(), credential, Arc::clone(ways))?,
-                ))),
-                (Some(AuthOptions::Exec { helper }), _) => {
-                    Some(Maker::Exec(exec::Maker::new(helper, ways)?))
-                }
-                (None, Kind::AwsEcr) => aws::Maker::of_kind(endpoint, credential, ways)?
-                    .map(|maker| Maker::Aws(Box::new(maker))),
-                _ => None,
-            };
-        Ok(match maker {
+        Ok(match maker(endpoint, credential, ways)? {
             Some(maker) => Some(Self::made_by(maker)),
-            None => credential.cloned().map(Self::fixed),
+            // Harbor sends an empty access key for "nobody".
+            None => credential
+                .filter(|credential| !credential.username.is_empty())
+                .cloned()
+                .map(Self::fixed),
         })
     }
 
@@ -169,6 +171,41 @@ impl Source {
     }
 }
 
+/// Who makes the credential, by the endpoint's options or its kind. `None`: nobody, it is as it was typed in.
+fn maker(
+    endpoint: &Endpoint,
+    credential: Option<&Credential>,
+    ways: &Arc<Ways>,
+) -> Result<Option<Maker>, Error> {
+    let own = Arc::clone(ways);
+    Ok(Some(match (&endpoint.options.auth, endpoint.kind) {
+        (Some(AuthOptions::Aws(options)), _) => {
+            let maker = aws::Maker::new(endpoint, (**options).clone(), credential, own)?;
+            Maker::Aws(Box::new(maker))
+        }
+        (Some(AuthOptions::Azure(options)), _) => {
+            Maker::Azure(azure::Maker::new((**options).clone(), credential, own)?)
+        }
+        (Some(AuthOptions::Google(options)), _) => {
+            Maker::Google(google::Maker::new((**options).clone(), credential, own)?)
+        }
+        (Some(AuthOptions::Alibaba(options)), _) => {
+            Maker::Alibaba(alibaba::Maker::new((**options).clone(), credential, own)?)
+        }
+        (Some(AuthOptions::Exec { helper }), _) => Maker::Exec(exec::Maker::new(helper, ways)?),
+        (None, Kind::AwsEcr) => {
+            let maker = aws::Maker::of_kind(endpoint, credential, ways)?;
+            return Ok(maker.map(|maker| Maker::Aws(Box::new(maker))));
+        }
+        (None, Kind::AliAcr) if credential.is_some() => Maker::Alibaba(alibaba::Maker::new(
+            AlibabaOptions::default(),
+            credential,
+            own,
+        )?),
+        (None, _) => return Ok(None),
+    }))
+}
+
 impl Drop for Source {
     fn drop(&mut self) {
         if let Kept::Made { renewal, .. } = &self.0
@@ -182,7 +219,10 @@ impl Drop for Source {
 impl Maker {
     async fn make(&self) -> Result<Made, Error> {
         match self {
+            Self::Alibaba(maker) => maker.make().await,
             Self::Aws(maker) => maker.make().await,
+            Self::Azure(maker) => maker.make().await,
+            Self::Google(maker) => maker.make().await,
             Self::Exec(maker) => maker.make().await,
         }
     }

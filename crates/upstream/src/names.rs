@@ -4,10 +4,12 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+type Answer = dyn Fn(&str) -> Option<Vec<IpAddr>> + Send + Sync;
+
 /// Answers for some names. The rules about addresses are held against them.
 #[derive(Clone)]
 pub struct Names {
-    answer: Arc<dyn Fn(&str) -> Option<Vec<IpAddr>> + Send + Sync>,
+    answer: Arc<Answer>,
     dialled_at: Option<IpAddr>,
 }
 

@@ -1,7 +1,13 @@
 //! The clouds' services that make credentials, on loopback sockets, each after its provider's documentation: they
 //! refuse what the provider refuses, and count what they are asked. And [`Account`], to look at what comes out.
 
+pub mod alibaba;
 mod aws;
+pub mod azure;
+pub mod desk;
+pub mod google;
+mod jwt;
+mod registry;
 
 use std::sync::Arc;
 

@@ -1,6 +1,7 @@
 //! The client against the fake registry, on real sockets: a file per thing it promises.
 
 mod blobs;
+mod clouds;
 mod credentials_aws;
 mod egress;
 mod limits;
