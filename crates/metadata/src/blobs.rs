@@ -104,14 +104,16 @@ impl Db {
         Ok(found.unwrap_or(BlobRight::None))
     }
 
-    /// Whether a repository of some project on that upstream holds the blob.
+    /// Whether a repository of some project on that upstream holds the blob, and got it from the upstream as it is now:
+    /// what came with another credential is no sign that this one would get it.
     pub async fn is_blob_from_upstream(
         &self,
         digest: &Digest,
         upstream_id: i64,
     ) -> Result<bool, Error> {
         let select = "SELECT COUNT(*) FROM (SELECT 1 FROM held_blobs h JOIN projects p ON p.id = h.project_id \
-                      WHERE h.digest = $1 AND p.upstream_id = $2 LIMIT 1) AS h";
+                      JOIN upstreams u ON u.id = p.upstream_id \
+                      WHERE h.digest = $1 AND u.id = $2 AND h.held_at >= u.trusted_since LIMIT 1) AS h";
         Ok(sql::count(
             self.read(),
             select,

@@ -47,6 +47,8 @@ pub(crate) enum ProjectKey {
 pub(crate) struct HotTag {
     pub(crate) entry: TagEntry,
     pub(crate) checked_at_micros: Arc<AtomicI64>,
+    /// Its upstream's `trusted_since`; for a hosted repository, forever.
+    pub(crate) trusted_since_micros: i64,
 }
 
 /// What a write made untrue.

@@ -1,9 +1,10 @@
 //! The schema, one step per file, forwards only.
 
 mod m0001_start;
+mod m0002_upstreams;
 
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, Value};
-use sea_orm_migration::{MigrationTrait, MigratorTrait};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, Value};
+use sea_orm_migration::{MigrationTrait, MigratorTrait, SchemaManager};
 
 use crate::Error;
 use crate::sql;
@@ -46,8 +47,24 @@ struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_start::Migration)]
+        vec![
+            Box::new(m0001_start::Migration),
+            Box::new(m0002_upstreams::Migration),
+        ]
     }
+}
+
+/// Runs statements that are separated by semicolons.
+async fn apply(manager: &SchemaManager<'_>, statements: &str) -> Result<(), DbErr> {
+    let schema = in_dialect(manager.get_database_backend(), statements);
+    let statements = schema.split(';').map(str::trim);
+    for statement in statements.filter(|statement| !statement.is_empty()) {
+        manager
+            .get_connection()
+            .execute_unprepared(statement)
+            .await?;
+    }
+    Ok(())
 }
 
 /// Writes in a database's own words what the two say differently.

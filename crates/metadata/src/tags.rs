@@ -25,6 +25,8 @@ pub struct TagEntry {
     pub size: u64,
     /// When its upstream was last asked about it, or it was pushed.
     pub checked_at: DateTime<Utc>,
+    /// Whether its upstream was another registry then, or was asked as somebody else: that answer is out of date.
+    pub is_doubted: bool,
 }
 
 /// A tag as people list it.
@@ -58,8 +60,9 @@ impl Db {
         // Notes are asked before the database and again after the entry is in memory: a note is in one of them at any time.
         let noted_before = self.notes.checked_at(&key);
         let load = async {
-            let select = "SELECT t.artifact_id, a.digest, a.media_type, a.manifest_size, t.checked_at \
+            let select = "SELECT t.artifact_id, a.digest, a.media_type, a.manifest_size, t.checked_at, u.trusted_since \
                           FROM repositories r JOIN tags t ON t.repository_id = r.id JOIN artifacts a ON a.id = t.artifact_id \
+                          JOIN projects p ON p.id = r.project_id LEFT JOIN upstreams u ON u.id = p.upstream_id \
                           WHERE r.name = $1 AND t.name = $2";
             let row = sql::one(
                 self.read(),
@@ -125,9 +128,10 @@ impl Db {
 
 impl HotTag {
     fn read(&self) -> Result<TagEntry, Error> {
-        let checked_at = sql::time(self.checked_at_micros.load(Ordering::Relaxed))?;
+        let checked_at = self.checked_at_micros.load(Ordering::Relaxed);
         Ok(TagEntry {
-            checked_at,
+            checked_at: sql::time(checked_at)?,
+            is_doubted: checked_at < self.trusted_since_micros,
             ..self.entry.clone()
         })
     }
@@ -141,9 +145,11 @@ fn hot_tag(row: &QueryResult) -> Result<HotTag, Error> {
         media_type: sql::get(row, "media_type")?,
         size: sql::get_size(row, "manifest_size")?,
         checked_at: sql::time(checked_at_micros)?,
+        is_doubted: false,
     };
     Ok(HotTag {
         entry,
         checked_at_micros: Arc::new(AtomicI64::new(checked_at_micros)),
+        trusted_since_micros: sql::get::<Option<i64>>(row, "trusted_since")?.unwrap_or(i64::MIN),
     })
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use sea_orm::{QueryResult, Value};
 
@@ -11,6 +11,10 @@ use crate::cache::Forget;
 use crate::select::{Column, Kind, List};
 use crate::sql::Growing;
 use crate::{Db, Error, Page, Paged, sql};
+
+/// After an edit, how long what is learned may still come from before it: other nodes remember an upstream for a few
+/// seconds, their clocks differ by some, and a request that is under way ends as it began.
+const SETTLING: TimeDelta = TimeDelta::seconds(10);
 
 /// An upstream as it stands.
 #[derive(Clone, PartialEq, Eq)]
@@ -31,6 +35,8 @@ pub struct Upstream {
     pub is_insecure: bool,
     /// A certificate authority to trust for it, in PEM.
     pub ca_certificate: Option<String>,
+    /// What Harbor's fields cannot say, secrets among it: sealed by `auth`, opaque here. `None`: nothing.
+    pub options: Option<Vec<u8>>,
     /// What people say about it.
     pub description: String,
     /// `healthy`, `unhealthy` or nothing known.
@@ -41,6 +47,9 @@ pub struct Upstream {
     pub created_at: DateTime<Utc>,
     /// When it last changed. A change of `status` is none.
     pub updated_at: DateTime<Utc>,
+    /// Since when it is the registry, asked with the credential, that it is now. What was learned before is kept, but
+    /// is no word of this one's: tags are asked about again, and no blob is taken over by another repository.
+    pub trusted_since: DateTime<Utc>,
 }
 
 /// What a new upstream needs.
@@ -60,6 +69,8 @@ pub struct NewUpstream {
     pub is_insecure: bool,
     /// A certificate authority to trust for it, in PEM.
     pub ca_certificate: Option<String>,
+    /// What Harbor's fields cannot say, sealed.
+    pub options: Option<Vec<u8>>,
     /// What people say about it.
     pub description: String,
     /// Whether the configuration file declares it.
@@ -83,10 +94,15 @@ pub struct UpstreamUpdate {
     pub is_insecure: Option<bool>,
     /// A certificate authority to trust for it.
     pub ca_certificate: Option<Option<String>>,
+    /// What Harbor's fields cannot say, sealed.
+    pub options: Option<Option<Vec<u8>>>,
     /// What people say about it.
     pub description: Option<String>,
     /// Whether the configuration file declares it.
     pub is_declared: Option<bool>,
+    /// Whether another registry is asked from now on, or the same as somebody else: see [`Upstream::trusted_since`].
+    /// Its status is not known then.
+    pub is_asked_anew: bool,
 }
 
 impl Db {
@@ -98,9 +114,9 @@ impl Db {
     ) -> Result<Upstream, Error> {
         let mut write = self.write().await?;
         let insert = format!(
-            "INSERT INTO upstreams (name, kind, url, access_key, secret, is_insecure, ca_certificate, description, \
-             status, is_declared, created_at, updated_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, '', $9, $10, $10) RETURNING {COLUMNS}"
+            "INSERT INTO upstreams (name, kind, url, access_key, secret, is_insecure, ca_certificate, options, \
+             description, status, is_declared, created_at, updated_at, trusted_since) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, '', $10, $11, $11, $11) RETURNING {COLUMNS}"
         );
         let values = [
             new.name.into(),
@@ -110,6 +126,7 @@ impl Db {
             new.secret.into(),
             new.is_insecure.into(),
             new.ca_certificate.into(),
+            new.options.into(),
             new.description.into(),
             new.is_declared.into(),
             sql::micros(now).into(),
@@ -160,7 +177,8 @@ impl Db {
             .map(upstream)
     }
 
-    /// Changes what `update` names.
+    /// Changes what `update` names. What is cached stays; where it is asked anew, whatever is known of its tags and blobs
+    /// is no longer believed from the same moment on.
     pub async fn update_upstream(
         &self,
         id: i64,
@@ -177,8 +195,16 @@ impl Db {
             ("secret", update.secret.map(Value::from)),
             ("is_insecure", update.is_insecure.map(Value::from)),
             ("ca_certificate", update.ca_certificate.map(Value::from)),
+            ("options", update.options.map(Value::from)),
             ("description", update.description.map(Value::from)),
             ("is_declared", update.is_declared.map(Value::from)),
+            (
+                "trusted_since",
+                update
+                    .is_asked_anew
+                    .then(|| Value::from(sql::micros(now + SETTLING))),
+            ),
+            ("status", update.is_asked_anew.then(|| Value::from(""))),
         ];
         for (column, value) in changes {
             if let Some(value) = value {
@@ -190,6 +216,10 @@ impl Db {
         let changed = sql::change(write.sql(), "upstream", &set.text, set.values).await;
         changed.map_err(|error| error.or_conflict("upstream"))?;
         write.forget(Forget::Upstream(id));
+        if update.is_asked_anew {
+            // Tags in memory know since when they are to be believed.
+            write.forget(Forget::AllContent);
+        }
         write.commit().await
     }
 
@@ -235,8 +265,8 @@ impl fmt::Debug for Upstream {
     }
 }
 
-const COLUMNS: &str = "id, name, kind, url, access_key, secret, is_insecure, ca_certificate, description, status, \
-                       is_declared, created_at, updated_at";
+const COLUMNS: &str = "id, name, kind, url, access_key, secret, is_insecure, ca_certificate, options, description, \
+                       status, is_declared, created_at, updated_at, trusted_since";
 
 const LISTED: &[Column] = &[
     Column {
@@ -291,10 +321,12 @@ fn upstream(row: &QueryResult) -> Result<Upstream, Error> {
         secret: sql::get(row, "secret")?,
         is_insecure: sql::get(row, "is_insecure")?,
         ca_certificate: sql::get(row, "ca_certificate")?,
+        options: sql::get(row, "options")?,
         description: sql::get(row, "description")?,
         status: sql::get(row, "status")?,
         is_declared: sql::get(row, "is_declared")?,
         created_at: sql::get_time(row, "created_at")?,
         updated_at: sql::get_time(row, "updated_at")?,
+        trusted_since: sql::get_time(row, "trusted_since")?,
     })
 }

@@ -2,7 +2,7 @@
 
 use sea_orm_migration::prelude::*;
 
-use super::in_dialect;
+use super::apply;
 
 /// See the module.
 pub(crate) struct Migration;
@@ -16,18 +16,7 @@ impl MigrationName for Migration {
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let schema = in_dialect(manager.get_database_backend(), SCHEMA);
-        for statement in schema
-            .split(';')
-            .map(str::trim)
-            .filter(|statement| !statement.is_empty())
-        {
-            manager
-                .get_connection()
-                .execute_unprepared(statement)
-                .await?;
-        }
-        Ok(())
+        apply(manager, SCHEMA).await
     }
 }
 

@@ -7,6 +7,7 @@ mod harness;
 mod people;
 mod projects;
 mod start;
+mod upstreams;
 
 use harness::{Postgres, Sqlite};
 
@@ -70,6 +71,10 @@ stories! {
         a_project_goes_only_when_it_is_empty,
         an_upstream_keeps_its_secret_and_goes_only_when_unused,
         repositories_are_listed_in_pages;
+    upstreams:
+        options_are_kept_as_they_were_sealed,
+        tags_are_doubted_once_their_upstream_is_asked_anew,
+        blobs_that_came_before_an_edit_are_no_sign_of_what_may_be_had_since;
 }
 
 #[tokio::test]

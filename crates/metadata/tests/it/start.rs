@@ -1,6 +1,6 @@
 //! Starting on what is there: nothing, an older schema, a newer one, the wrong address.
 
-use metadata::{Config, Db, Error};
+use metadata::{Config, Db, Error, NewUpstream};
 use sea_orm::{ConnectionTrait, Database};
 
 use crate::harness::{Sqlite, image, name, project, record, tag};
@@ -30,6 +30,34 @@ async fn facts_outlive_the_process() {
         "closing flushes"
     );
     db.ping().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_older_schema_is_brought_up_to_date_with_its_facts() {
+    let sqlite = Sqlite::new();
+    let db = sqlite.connect().await;
+    let new = NewUpstream {
+        name: "hub".into(),
+        ..NewUpstream::default()
+    };
+    let made = db
+        .create_upstream(new, crate::harness::at(1))
+        .await
+        .unwrap();
+    db.close().await;
+    let raw = Database::connect(sqlite.url()).await.unwrap();
+    for statement in [
+        "ALTER TABLE upstreams DROP COLUMN options",
+        "ALTER TABLE upstreams DROP COLUMN trusted_since",
+        "DELETE FROM seaql_migrations WHERE version = 'm0002_upstreams'",
+    ] {
+        raw.execute_unprepared(statement).await.unwrap();
+    }
+    raw.close().await.unwrap();
+    let db = sqlite.connect().await;
+    let found = db.find_upstream(made.id).await.unwrap().unwrap();
+    assert_eq!((found.name.as_str(), &found.options), ("hub", &None));
+    assert!(found.trusted_since < made.trusted_since);
 }
 
 #[tokio::test]
