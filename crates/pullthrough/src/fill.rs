@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use futures_util::StreamExt;
 use oci::{Digest, RepositoryName};
 use storage::{FillWriter, Spool, Stopped};
@@ -26,6 +26,8 @@ type Key = (i64, Digest);
 pub(crate) struct Fill {
     /// The repository at the upstream that it is asked from.
     pub(crate) remote: String,
+    /// When it was asked: what is fetched while its endpoint is edited was fetched before.
+    asked_at: DateTime<Utc>,
     stage: watch::Receiver<Stage>,
     /// Repositories that will hold the blob once it is stored; `None` once they have been told.
     audience: Mutex<Option<Vec<(RepositoryName, i64)>>>,
@@ -112,6 +114,7 @@ impl Engine {
         let (sender, stage) = watch::channel(Stage::Asking);
         let fill = Arc::new(Fill {
             remote: origin.remote().to_owned(),
+            asked_at: Utc::now(),
             stage,
             audience: Mutex::new(Some(vec![(origin.repository.clone(), origin.project_id)])),
         });
@@ -323,7 +326,7 @@ impl Task {
                 .engine
                 .local
                 .db()
-                .link_blob(&repository, project_id, &self.digest, size, Utc::now())
+                .link_blob(&repository, project_id, &self.digest, size, fill.asked_at)
                 .await;
             if let Err(error) = linked {
                 tracing::error!(%repository, digest = %self.digest, %error, "blob stored but not recorded");

@@ -72,7 +72,10 @@ impl PullThrough {
         now: DateTime<Utc>,
     ) -> Result<Resolved, Error> {
         let entry = self.0.local.tag(&origin.repository, tag).await?;
-        let checked_at = entry.as_ref().map(|entry| entry.checked_at);
+        let checked_at = entry.as_ref().map(|entry| match entry.is_doubted {
+            true => DateTime::<Utc>::MIN_UTC,
+            false => entry.checked_at,
+        });
         let verdict = match &entry {
             Some(_) => {
                 freshness::decide(now, checked_at, &origin.policy, upstream_state(origin, now))
@@ -161,6 +164,7 @@ impl Engine {
                 self.local.db().note_checked(&origin.repository, tag, now);
                 let entry = TagEntry {
                     checked_at: now,
+                    is_doubted: false,
                     ..entry
                 };
                 return self
