@@ -97,6 +97,11 @@ impl Breaker {
         Verdict::SkipAndProbe { reason }
     }
 
+    /// Why the registry is out of reach, by the last that was heard of it. For people: it sends no prober.
+    pub fn outage(&self) -> Option<String> {
+        self.lock().open.as_ref().map(|open| open.reason.clone())
+    }
+
     /// Takes note of how a request ended.
     pub(crate) fn record(&self, asker: Asker, outcome: Result<(), &Error>, now: DateTime<Utc>) {
         let mut state = self.lock();
