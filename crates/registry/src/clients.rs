@@ -1,19 +1,94 @@
-//! The client of each upstream endpoint: made when first needed, made anew when the endpoint is edited.
+//! The client of each upstream endpoint: made when first needed, made anew when the endpoint is edited, dropped with it.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
 use metadata::Upstream;
+use tokio::task::JoinSet;
 use upstream::{Client, Credential, Endpoint};
 
+use crate::upstreams::Look;
 use crate::{Error, Registry, Result};
 
-/// Clients by endpoint, each with the time of the endpoint's last edit it was made for. Tokens, connections and
-/// the circuit breaker live in them.
+/// Clients by endpoint, and how each endpoint was when last looked at.
 #[derive(Default)]
 pub(crate) struct Clients {
-    made: Mutex<HashMap<i64, (DateTime<Utc>, Client)>>,
+    known: Mutex<Known>,
+    /// Looks at endpoints that were just saved. Each ends by itself within seconds.
+    looks: Mutex<JoinSet<()>>,
+}
+
+#[derive(Default)]
+struct Known {
+    /// Each with the time of the endpoint's last edit it was made for. Tokens, connections and the circuit breaker live
+    /// in them.
+    made: HashMap<i64, (DateTime<Utc>, Client)>,
+    looks: HashMap<i64, Look>,
+}
+
+impl Clients {
+    /// The client for an endpoint as it stands, where there is one already.
+    pub(crate) fn made_for(&self, upstream: &Upstream) -> Option<Client> {
+        let known = self.lock();
+        let (at, client) = known.made.get(&upstream.id)?;
+        (*at == upstream.updated_at).then(|| client.clone())
+    }
+
+    /// Keeps a new client, unless another request made one meanwhile: all must share one set of tokens and one breaker.
+    fn keep(&self, upstream: &Upstream, client: Client) -> Client {
+        let mut known = self.lock();
+        let (at, kept) = known
+            .made
+            .entry(upstream.id)
+            .or_insert_with(|| (upstream.updated_at, client.clone()));
+        if *at != upstream.updated_at {
+            (*at, *kept) = (upstream.updated_at, client);
+        }
+        kept.clone()
+    }
+
+    /// Forgets an endpoint that was deleted.
+    pub(crate) fn forget(&self, id: i64) {
+        let mut known = self.lock();
+        known.made.remove(&id);
+        known.looks.remove(&id);
+    }
+
+    /// Forgets all endpoints but these.
+    pub(crate) fn keep_only(&self, ids: &[i64]) {
+        let mut known = self.lock();
+        known.made.retain(|id, _| ids.contains(id));
+        known.looks.retain(|id, _| ids.contains(id));
+    }
+
+    pub(crate) fn look(&self, id: i64) -> Option<Look> {
+        self.lock().looks.get(&id).cloned()
+    }
+
+    pub(crate) fn note(&self, id: i64, look: Look) {
+        self.lock().looks.insert(id, look);
+    }
+
+    /// Runs a look at an endpoint, which nobody waits for.
+    pub(crate) fn spawn(&self, look: impl Future<Output = ()> + Send + 'static) {
+        let mut looks = self.looks();
+        while looks.try_join_next().is_some() {}
+        looks.spawn(look);
+    }
+
+    /// For a shutdown: what these would find out is of no use any more.
+    pub(crate) fn stop_looking(&self) {
+        self.looks().abort_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn looks(&self) -> MutexGuard<'_, JoinSet<()>> {
+        self.looks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Registry {
@@ -22,67 +97,34 @@ impl Registry {
         let upstream = self.db().find_upstream(upstream_id).await?;
         let upstream =
             upstream.ok_or_else(|| Error::NotFound(format!("registry {upstream_id} not found")))?;
-        let made = |clients: &Clients| {
-            let made = clients.made.lock().unwrap_or_else(PoisonError::into_inner);
-            made.get(&upstream_id)
-                .filter(|(at, _)| *at == upstream.updated_at)
-                .map(|(_, client)| client.clone())
-        };
-        if let Some(client) = made(&self.0.clients) {
+        if let Some(client) = self.0.clients.made_for(&upstream) {
             return Ok(client);
         }
         let client = self.make_client(&upstream)?;
-        let mut clients = self
-            .0
-            .clients
-            .made
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let (at, kept) = clients
-            .entry(upstream_id)
-            .or_insert_with(|| (upstream.updated_at, client.clone()));
-        // Another request may have made one meanwhile: all must share one set of tokens and one breaker.
-        if *at != upstream.updated_at {
-            (*at, *kept) = (upstream.updated_at, client);
-        }
-        Ok(kept.clone())
+        Ok(self.0.clients.keep(&upstream, client))
     }
 
-    /// A client for an endpoint as it stands in `upstream`, with its secret opened.
+    /// A client for an endpoint as it stands in `upstream`, with its secrets opened.
     pub(crate) fn make_client(&self, upstream: &Upstream) -> Result<Client> {
-        let secret = match &upstream.secret {
-            Some(sealed) => {
-                let opened = self
-                    .0
-                    .auth
-                    .unseal(sealed)
-                    .map_err(|error| Error::Internal(Box::new(error)))?;
-                String::from_utf8(opened).map_err(|error| Error::Internal(Box::new(error)))?
-            }
-            None => String::new(),
+        let refused = |error: upstream::Error| {
+            Error::BadRequest(format!("registry {} {error}", upstream.name))
         };
+        let secret = self.opened_secret(upstream)?.unwrap_or_default();
         let credential = upstream
             .access_key
             .clone()
             .filter(|username| !username.is_empty())
             .map(|username| Credential { username, secret });
-        let kind = upstream.kind.parse().map_err(|_| {
-            Error::BadRequest(format!(
-                "unsupported registry type {}: use docker-hub or docker-registry",
-                upstream.kind
-            ))
-        })?;
         let endpoint = Endpoint {
             id: upstream.id,
             name: upstream.name.clone(),
-            kind,
+            kind: upstream.kind.parse().map_err(refused)?,
             url: upstream.url.clone(),
             credential,
             is_insecure: upstream.is_insecure,
             ca_certificate: upstream.ca_certificate.clone(),
-            options: upstream::Options::default(),
+            options: self.opened_options(upstream)?,
         };
-        Client::new(endpoint, &self.0.config.upstream)
-            .map_err(|error| Error::BadRequest(format!("registry {}: {error}", upstream.name)))
+        Client::new(endpoint, &self.0.config.upstream).map_err(refused)
     }
 }

@@ -8,7 +8,7 @@ use metadata::{NewUpstream, Page, Project, ProjectFilter, Upstream, UpstreamUpda
 
 use crate::projects::{ProjectDraft, new_project};
 use crate::settings;
-use crate::upstreams::{UpstreamDraft, normal_url};
+use crate::upstreams::{UpstreamDraft, UpstreamOptions, normal_url, updated};
 use crate::{Error, Registry, Result};
 
 /// The first administrator, who owns what the file declares.
@@ -34,6 +34,8 @@ pub struct DeclaredRegistry {
     pub insecure: bool,
     /// A certificate authority to trust for it, in PEM.
     pub ca_certificate: Option<String>,
+    /// What Harbor's fields cannot say.
+    pub options: UpstreamOptions,
     /// What people say about it.
     pub description: String,
 }
@@ -142,9 +144,12 @@ impl Registry {
                 .await
                 .map(drop)?,
             Some(saved) => {
-                self.db()
-                    .update_upstream(saved.id, update(new), now)
-                    .await?
+                let update = update(new);
+                let update = UpstreamUpdate {
+                    is_asked_anew: self.is_another_source(saved, &updated(saved, &update))?,
+                    ..update
+                };
+                self.db().update_upstream(saved.id, update, now).await?;
             }
         }
         tracing::info!(registry = declared.name, "declared registry applied");
@@ -154,17 +159,14 @@ impl Registry {
     fn is_as_declared(&self, saved: &Upstream, declared: &DeclaredRegistry) -> Result<bool> {
         let given = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty());
         // A secret that cannot be opened, because the key is another, is sealed anew.
-        let secret = saved
-            .secret
-            .as_ref()
-            .map(|sealed| self.0.auth.unseal(sealed).ok());
-        let declared_secret =
-            given(&declared.access_secret).map(|secret| Some(secret.into_bytes()));
+        let secret = self.opened_secret(saved).ok();
+        let options = self.opened_options(saved).ok();
         Ok(saved.is_declared
             && saved.kind == declared.kind
             && saved.url == normal_url(&declared.kind, &declared.url)?
             && saved.access_key == given(&declared.access_key)
-            && secret == declared_secret
+            && secret == Some(given(&declared.access_secret))
+            && options.as_ref() == Some(&declared.options)
             && saved.is_insecure == declared.insecure
             && saved.ca_certificate == given(&declared.ca_certificate)
             && saved.description == declared.description)
@@ -286,6 +288,7 @@ fn draft(declared: &DeclaredRegistry) -> UpstreamDraft {
         access_secret: declared.access_secret,
         is_insecure: declared.insecure,
         ca_certificate: declared.ca_certificate,
+        options: Some(declared.options),
         description: declared.description,
     }
 }
@@ -299,8 +302,10 @@ fn update(new: NewUpstream) -> UpstreamUpdate {
         secret: Some(new.secret),
         is_insecure: Some(new.is_insecure),
         ca_certificate: Some(new.ca_certificate),
+        options: Some(new.options),
         description: Some(new.description),
         is_declared: Some(true),
+        is_asked_anew: false,
     }
 }
 

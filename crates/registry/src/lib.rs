@@ -36,7 +36,10 @@ pub use pull::{PulledManifest, TagPage};
 pub use pullthrough::{BlobBody, BlobStream, OpenedBlob, Outcome};
 pub use push::{NewManifest, PushedManifest, Start};
 pub use settings::is_project_setting;
-pub use upstreams::{UpstreamChange, UpstreamDraft, upstream_kinds};
+pub use upstreams::{
+    UpstreamBudget, UpstreamChange, UpstreamDraft, UpstreamOptions, UpstreamState,
+    UpstreamSuggestions, upstream_kinds, upstream_suggestions,
+};
 
 /// How the registry behaves, whatever the project.
 #[derive(Clone, Debug)]
@@ -81,6 +84,7 @@ impl Registry {
 
     /// For a shutdown: gives fetches in flight `limit` to end, then writes what has been counted.
     pub async fn drain(&self, limit: Duration) {
+        self.0.clients.stop_looking();
         if tokio::time::timeout(limit, self.0.engine.drain())
             .await
             .is_err()

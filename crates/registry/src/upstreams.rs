@@ -1,28 +1,27 @@
 //! Upstream endpoints as administrators keep them: saved, changed, tested, told healthy or not. How their content
 //! is asked for is the pull's business; Harbor's API calls them registries.
 
+mod address;
+mod health;
+mod options;
+mod suggestions;
+
 use std::sync::Arc;
-use std::time::Duration;
 
 use auth::{SystemAccess, SystemAction};
 use chrono::{DateTime, Utc};
 use metadata::{NewUpstream, Page, Paged, Upstream, UpstreamUpdate};
-use url::Url;
+
+pub use health::{UpstreamBudget, UpstreamState};
+pub use suggestions::{UpstreamSuggestions, upstream_suggestions};
+pub use upstream::Options as UpstreamOptions;
+
+pub(crate) use address::normal_url;
+pub(crate) use health::Look;
 
 use crate::{Error, Registry, Result};
 
-const HEALTHY: &str = "healthy";
-const UNHEALTHY: &str = "unhealthy";
-/// How long a save or a test waits for an upstream to say that it is there.
-const PING_PATIENCE: Duration = Duration::from_secs(5);
-/// How often each upstream is looked at, as often as by Harbor.
-const HEALTH_PERIOD: Duration = Duration::from_secs(300);
-/// How long after the start they are looked at first.
-const FIRST_HEALTH_CHECK: Duration = Duration::from_secs(30);
 const MAX_NAME_CHARS: usize = 64;
-const MAX_URL_BYTES: usize = 256;
-const DOCKER_HUB: &str = "docker-hub";
-const DOCKER_HUB_URL: &str = "https://hub.docker.com";
 
 /// An endpoint as it was typed in. Without `Debug`: it has the secret.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -41,16 +40,20 @@ pub struct UpstreamDraft {
     pub is_insecure: bool,
     /// A certificate authority to trust for it, in PEM.
     pub ca_certificate: Option<String>,
+    /// What Harbor's fields cannot say.
+    pub options: Option<UpstreamOptions>,
     /// What people say about it.
     pub description: String,
 }
 
-/// What to change of an endpoint; `None` leaves a field alone, an empty text empties it. Its kind stays.
+/// What to change of an endpoint; `None` leaves a field alone, an empty text empties it.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct UpstreamChange {
     /// Its name.
     pub name: Option<String>,
-    /// Its address. A new one loses the secret, unless that is given again.
+    /// Harbor's type.
+    pub kind: Option<String>,
+    /// Its address. A new one loses every secret that is not given again.
     pub url: Option<String>,
     /// The user name.
     pub access_key: Option<String>,
@@ -60,6 +63,8 @@ pub struct UpstreamChange {
     pub is_insecure: Option<bool>,
     /// A certificate authority to trust for it, in PEM.
     pub ca_certificate: Option<String>,
+    /// What Harbor's fields cannot say: all of it, with secrets that are [`upstream::HIDDEN`] standing for those saved.
+    pub options: Option<UpstreamOptions>,
     /// What people say about it.
     pub description: Option<String>,
 }
@@ -97,7 +102,7 @@ impl Registry {
             .create_upstream(new, now)
             .await
             .map_err(|error| or_taken(&name, error))?;
-        self.note_health(saved.id).await;
+        self.look_soon(saved.id);
         Ok(saved.id)
     }
 
@@ -112,13 +117,18 @@ impl Registry {
         demand(access)?;
         let saved = self.editable_upstream(id).await?;
         let update = self.update_of(&saved, change)?;
-        self.make_client(&updated(&saved, &update))?;
+        let after = updated(&saved, &update);
+        self.make_client(&after)?;
+        let update = UpstreamUpdate {
+            is_asked_anew: self.is_another_source(&saved, &after)?,
+            ..update
+        };
         let name = update.name.clone().unwrap_or_default();
         self.db()
             .update_upstream(id, update, now)
             .await
             .map_err(|error| or_taken(&name, error))?;
-        self.note_health(id).await;
+        self.look_soon(id);
         Ok(())
     }
 
@@ -135,7 +145,9 @@ impl Registry {
                 )),
                 metadata::Error::NotFound { .. } => not_found(id),
                 error => error.into(),
-            })
+            })?;
+        self.0.clients.forget(id);
+        Ok(())
     }
 
     /// Whether an endpoint that is not saved, or not yet, would answer.
@@ -178,26 +190,6 @@ impl Registry {
         self.ping(&updated(&saved, &update)).await
     }
 
-    /// Looks at every upstream now and then, until the task is dropped. What it finds is shown to people; pulls find
-    /// out for themselves.
-    pub async fn run_health_checks(self) {
-        // A start asks no upstream anything: pulls come first.
-        tokio::time::sleep(FIRST_HEALTH_CHECK).await;
-        loop {
-            match self.db().list_upstreams(&Page::all()).await {
-                Ok(upstreams) => {
-                    for upstream in upstreams.items {
-                        self.note_health(upstream.id).await;
-                    }
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "upstreams could not be looked at; it is tried again")
-                }
-            }
-            tokio::time::sleep(HEALTH_PERIOD).await;
-        }
-    }
-
     async fn saved_upstream(&self, id: i64) -> Result<Arc<Upstream>> {
         self.db()
             .find_upstream(id)
@@ -223,6 +215,7 @@ impl Registry {
         now: DateTime<Utc>,
     ) -> Result<NewUpstream> {
         check_name(&draft.name)?;
+        let options = draft.options.unwrap_or_default();
         let new = NewUpstream {
             url: normal_url(&draft.kind, &draft.url)?,
             name: draft.name,
@@ -231,6 +224,7 @@ impl Registry {
             access_key: filled(draft.access_key),
             is_insecure: draft.is_insecure,
             ca_certificate: filled(draft.ca_certificate),
+            options: self.sealed_options(&options::merged(options, &UpstreamOptions::default()))?,
             description: draft.description,
             is_declared: false,
         };
@@ -240,19 +234,18 @@ impl Registry {
 
     fn update_of(&self, saved: &Upstream, change: UpstreamChange) -> Result<UpstreamUpdate> {
         change.name.as_deref().map(check_name).transpose()?;
-        let url = change
-            .url
-            .map(|url| normal_url(&saved.kind, &url))
-            .transpose()?;
+        let kind = change.kind.as_ref().unwrap_or(&saved.kind);
+        let url = change.url.map(|url| normal_url(kind, &url)).transpose()?;
         let is_moved = url.as_ref().is_some_and(|url| *url != saved.url);
         let secret = match change.access_secret {
             Some(secret) => Some(self.sealed(Some(secret))),
             // Nobody's secret follows to an address it was not given for.
             None => is_moved.then_some(None),
         };
+        let options = self.changed_options(saved, change.options, is_moved)?;
         Ok(UpstreamUpdate {
             name: change.name,
-            kind: None,
+            kind: change.kind,
             url,
             access_key: change.access_key.map(|key| filled(Some(key))),
             secret,
@@ -260,47 +253,15 @@ impl Registry {
             ca_certificate: change
                 .ca_certificate
                 .map(|certificate| filled(Some(certificate))),
+            options,
             description: change.description,
             is_declared: None,
+            is_asked_anew: false,
         })
     }
 
     pub(crate) fn sealed(&self, secret: Option<String>) -> Option<Vec<u8>> {
         filled(secret).map(|secret| self.0.auth.seal(secret.as_bytes()))
-    }
-
-    async fn ping(&self, upstream: &Upstream) -> Result<()> {
-        let client = self.make_client(upstream)?;
-        let answer = answer_in_time(&client).await;
-        answer.map_err(|why| Error::BadRequest(format!("the registry is unhealthy: it {why}")))
-    }
-
-    /// Asks an upstream whether it is there, and notes the answer. A failure to note it is for the log alone.
-    async fn note_health(&self, id: i64) {
-        let (status, why) = match self.client(id).await {
-            Ok(client) => match answer_in_time(&client).await {
-                Ok(()) => (HEALTHY, None),
-                Err(why) => (UNHEALTHY, Some(why)),
-            },
-            Err(error) => (UNHEALTHY, Some(error.to_string())),
-        };
-        if let Some(why) = why {
-            tracing::info!(upstream = id, why, "upstream is unhealthy");
-        }
-        match self.db().set_upstream_status(id, status).await {
-            // Deleted meanwhile.
-            Ok(()) | Err(metadata::Error::NotFound { .. }) => {}
-            Err(error) => {
-                tracing::warn!(upstream = id, %error, "the status of an upstream could not be noted")
-            }
-        }
-    }
-}
-
-async fn answer_in_time(client: &upstream::Client) -> std::result::Result<(), String> {
-    match tokio::time::timeout(PING_PATIENCE, client.ping()).await {
-        Ok(answer) => answer.map_err(|error| error.to_string()),
-        Err(_) => Err(upstream::Error::Timeout.to_string()),
     }
 }
 
@@ -340,10 +301,11 @@ fn filled(text: Option<String>) -> Option<String> {
 }
 
 /// The endpoint as it would be once `update` is saved.
-fn updated(saved: &Upstream, update: &UpstreamUpdate) -> Upstream {
+pub(crate) fn updated(saved: &Upstream, update: &UpstreamUpdate) -> Upstream {
     let update = update.clone();
     Upstream {
         name: update.name.unwrap_or_else(|| saved.name.clone()),
+        kind: update.kind.unwrap_or_else(|| saved.kind.clone()),
         url: update.url.unwrap_or_else(|| saved.url.clone()),
         access_key: update
             .access_key
@@ -353,6 +315,7 @@ fn updated(saved: &Upstream, update: &UpstreamUpdate) -> Upstream {
         ca_certificate: update
             .ca_certificate
             .unwrap_or_else(|| saved.ca_certificate.clone()),
+        options: update.options.unwrap_or_else(|| saved.options.clone()),
         ..saved.clone()
     }
 }
@@ -368,93 +331,19 @@ fn unsaved(new: NewUpstream, now: DateTime<Utc>) -> Upstream {
         secret: new.secret,
         is_insecure: new.is_insecure,
         ca_certificate: new.ca_certificate,
+        options: new.options,
         description: new.description,
         status: String::new(),
         is_declared: new.is_declared,
         created_at: now,
         updated_at: now,
+        trusted_since: now,
     }
-}
-
-/// An address as Harbor keeps it: no white space or slash at its ends, `http://` where there is no scheme, a path
-/// prefix kept, a query dropped. One with a user and password in it is refused, because addresses are shown.
-pub(crate) fn normal_url(kind: &str, typed: &str) -> Result<String> {
-    let typed = typed.trim();
-    if typed.is_empty() && kind == DOCKER_HUB {
-        return Ok(DOCKER_HUB_URL.to_owned());
-    }
-    let refused = |why: &str| Error::BadRequest(format!("the registry's url {why}"));
-    let whole = if typed.contains("://") {
-        typed.to_owned()
-    } else {
-        format!("http://{typed}")
-    };
-    let mut url: Url = whole.parse().map_err(|_| refused("is not a URL"))?;
-    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none_or(str::is_empty) {
-        return Err(refused("must be an http or https URL with a host"));
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(refused(
-            "must not hold credentials: put them into access_key and access_secret",
-        ));
-    }
-    url.set_query(None);
-    url.set_fragment(None);
-    let url = url.as_str().trim_end_matches('/').to_owned();
-    if url.len() > MAX_URL_BYTES {
-        return Err(refused(&format!(
-            "is longer than {MAX_URL_BYTES} characters"
-        )));
-    }
-    Ok(url)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_address_is_kept_as_harbor_keeps_it() {
-        let table = [
-            (
-                "docker-registry",
-                " https://r.example/ ",
-                "https://r.example",
-            ),
-            ("docker-registry", "r.example:5000", "http://r.example:5000"),
-            (
-                "docker-registry",
-                "https://r.example/a/b//?x=y#z",
-                "https://r.example/a/b",
-            ),
-            ("docker-hub", "", "https://hub.docker.com"),
-            (
-                "docker-hub",
-                "http://127.0.0.1:5000/",
-                "http://127.0.0.1:5000",
-            ),
-        ];
-        for (kind, typed, expected) in table {
-            assert_eq!(normal_url(kind, typed).unwrap(), expected, "{typed}");
-        }
-        let long = format!("https://r.example/{}", "a".repeat(300));
-        for typed in [
-            "",
-            "https://",
-            "ftp://r.example",
-            "http://a b",
-            "https://user:secret@r.example",
-            &long,
-        ] {
-            assert!(
-                matches!(
-                    normal_url("docker-registry", typed),
-                    Err(Error::BadRequest(_))
-                ),
-                "{typed}"
-            );
-        }
-    }
 
     #[test]
     fn a_name_has_up_to_64_characters() {
