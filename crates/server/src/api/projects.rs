@@ -310,7 +310,9 @@ pub(super) async fn summary(asked: Asked, Names(project): Names<String>) -> Resu
             .await
             .map_err(Error::of_metadata)?,
         members: member_counts(&asked, &project.name).await?,
-        registry: upstream.as_deref().map(RegistryBody::without_credential),
+        registry: upstream
+            .as_deref()
+            .map(|upstream| RegistryBody::of_project(asked.state.registry(), upstream)),
     };
     Ok(Json(body).into_response())
 }

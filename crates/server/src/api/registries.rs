@@ -7,15 +7,17 @@ use axum::response::{IntoResponse, Response};
 use chrono::Utc;
 use http::{StatusCode, Uri};
 use metadata::{Filter, Test, Upstream};
-use registry::{UpstreamChange, UpstreamDraft};
+use registry::{
+    Registry, UpstreamBudget, UpstreamChange, UpstreamDraft, UpstreamOptions, UpstreamState,
+};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::extract::{Asked, Body, Names};
 use super::json::{Time, is_default};
 use super::page::Paging;
 use super::{Result, created};
-use crate::error::Error;
+use crate::error::{Error, harbor};
 
 /// What is shown in place of a secret. Sent back, it means the one that is saved.
 const HIDDEN: &str = "*****";
@@ -37,7 +39,19 @@ pub(super) struct RegistryBody {
     description: String,
     #[serde(skip_serializing_if = "is_default")]
     status: String,
-    /// Ours: the configuration file declares it.
+    /// Ours, as are those below: what Harbor's fields cannot say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    options: Option<UpstreamOptions>,
+    /// Why it is unhealthy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status_reason: Option<String>,
+    /// When it was last looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    checked_at: Option<Time>,
+    /// What its rate limits leave, one for each credential.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    rate_limit: Vec<RateLimit>,
+    /// The configuration file declares it.
     #[serde(skip_serializing_if = "is_default")]
     declared: bool,
     creation_time: Time,
@@ -53,8 +67,31 @@ struct Credential {
     access_secret: Option<&'static str>,
 }
 
+#[derive(Serialize)]
+struct RateLimit {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limit: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remaining: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    window_seconds: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    held_until: Option<Time>,
+}
+
+impl From<UpstreamBudget> for RateLimit {
+    fn from(budget: UpstreamBudget) -> Self {
+        Self {
+            limit: budget.limit,
+            remaining: budget.remaining,
+            window_seconds: budget.window.map(|window| window.as_secs()),
+            held_until: budget.held_until.map(Time::from),
+        }
+    }
+}
+
 impl RegistryBody {
-    fn of(upstream: &Upstream) -> Self {
+    fn of(registry: &Registry, upstream: &Upstream) -> Self {
         let secret = upstream.secret.as_ref().map(|_| HIDDEN);
         let credential = upstream.access_key.clone();
         let credential = credential.map(|access_key| Credential {
@@ -62,14 +99,23 @@ impl RegistryBody {
             access_key,
             access_secret: secret,
         });
+        let state = registry.upstream_state(upstream);
         Self {
             credential,
-            ..Self::without_credential(upstream)
+            options: registry.shown_options(upstream),
+            status_reason: state.reason.clone(),
+            checked_at: state.checked_at.map(Time::from),
+            rate_limit: state.budgets.iter().cloned().map(RateLimit::from).collect(),
+            ..Self::without_particulars(&state, upstream)
         }
     }
 
-    /// For people who may see a project, but not its endpoint's user.
-    pub(super) fn without_credential(upstream: &Upstream) -> Self {
+    /// For people who may see a project, but not how its endpoint is asked.
+    pub(super) fn of_project(registry: &Registry, upstream: &Upstream) -> Self {
+        Self::without_particulars(&registry.upstream_state(upstream), upstream)
+    }
+
+    fn without_particulars(state: &UpstreamState, upstream: &Upstream) -> Self {
         Self {
             id: upstream.id,
             name: upstream.name.clone(),
@@ -79,7 +125,11 @@ impl RegistryBody {
             insecure: upstream.is_insecure,
             ca_certificate: upstream.ca_certificate.clone(),
             description: upstream.description.clone(),
-            status: upstream.status.clone(),
+            status: state.status.clone(),
+            options: None,
+            status_reason: None,
+            checked_at: None,
+            rate_limit: Vec::new(),
             declared: upstream.is_declared,
             creation_time: upstream.created_at.into(),
             update_time: upstream.updated_at.into(),
@@ -88,31 +138,15 @@ impl RegistryBody {
 }
 
 #[derive(Deserialize)]
-pub(super) struct NewRegistry {
-    #[serde(default)]
-    name: String,
-    #[serde(default, rename = "type")]
-    kind: String,
-    #[serde(default)]
-    url: String,
-    credential: Option<NewCredential>,
-    #[serde(default)]
-    insecure: bool,
-    ca_certificate: Option<String>,
-    #[serde(default)]
-    description: String,
-}
-
-#[derive(Deserialize)]
 struct NewCredential {
     access_key: Option<String>,
     access_secret: Option<String>,
 }
 
-/// Also the body of a ping: both have these fields, and any of them may be missing.
+/// The body of a `POST`, a `PUT` and a ping: any field may be missing, or null.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-pub(super) struct RegistryChange {
+pub(super) struct TypedRegistry {
     id: Option<i64>,
     #[serde(rename = "type")]
     kind: Option<String>,
@@ -123,6 +157,9 @@ pub(super) struct RegistryChange {
     access_secret: Option<String>,
     insecure: Option<bool>,
     ca_certificate: Option<String>,
+    options: Option<Value>,
+    /// The form of a `POST`. Clients that send back what they got use it in a `PUT` too. The flat fields win.
+    credential: Option<NewCredential>,
 }
 
 /// `GET /registries`
@@ -141,17 +178,21 @@ pub(super) async fn list(asked: Asked, mut paging: Paging) -> Result {
         .upstreams(&access, &paging.page)
         .await
         .map_err(Error::of_management)?;
-    let bodies: Vec<RegistryBody> = found.items.iter().map(RegistryBody::of).collect();
+    let bodies: Vec<RegistryBody> = found
+        .items
+        .iter()
+        .map(|upstream| RegistryBody::of(asked.state.registry(), upstream))
+        .collect();
     Ok(paging.answer(&bodies, found.total))
 }
 
 /// `POST /registries`
-pub(super) async fn create(asked: Asked, uri: Uri, Body(new): Body<NewRegistry>) -> Result {
+pub(super) async fn create(asked: Asked, uri: Uri, Body(new): Body<TypedRegistry>) -> Result {
     let access = asked.system(SystemAction::ManageUpstreams).await?;
     let id = asked
         .state
         .registry()
-        .create_upstream(&access, new.into(), Utc::now())
+        .create_upstream(&access, new.draft()?, Utc::now())
         .await;
     Ok(created(&uri, id.map_err(Error::of_management)?))
 }
@@ -165,20 +206,20 @@ pub(super) async fn get(asked: Asked, Names(id): Names<i64>) -> Result {
         .upstream(&access, id)
         .await
         .map_err(Error::of_management)?;
-    Ok(Json(RegistryBody::of(&upstream)).into_response())
+    Ok(Json(RegistryBody::of(asked.state.registry(), &upstream)).into_response())
 }
 
 /// `PUT /registries/{id}`
 pub(super) async fn update(
     asked: Asked,
     Names(id): Names<i64>,
-    Body(change): Body<RegistryChange>,
+    Body(change): Body<TypedRegistry>,
 ) -> Result<StatusCode> {
     let access = asked.system(SystemAction::ManageUpstreams).await?;
     let updated = asked
         .state
         .registry()
-        .update_upstream(&access, id, change.into(), Utc::now())
+        .update_upstream(&access, id, change.change()?, Utc::now())
         .await;
     updated
         .map(|()| StatusCode::OK)
@@ -195,17 +236,21 @@ pub(super) async fn delete(asked: Asked, Names(id): Names<i64>) -> Result<Status
 }
 
 /// `POST /registries/ping`: whether an endpoint answers, a saved one or one as described.
-pub(super) async fn ping(asked: Asked, Body(ping): Body<RegistryChange>) -> Result<StatusCode> {
+pub(super) async fn ping(asked: Asked, Body(ping): Body<TypedRegistry>) -> Result<StatusCode> {
     let access = asked.system(SystemAction::ManageUpstreams).await?;
     let registry = asked.state.registry();
     let answer = match ping.id {
         Some(id) => {
-            let change = UpstreamChange::from(ping);
+            let change = ping.change()?;
             registry
                 .ping_upstream(&access, id, change.access_key, change.access_secret)
                 .await
         }
-        None => registry.ping_draft(&access, ping.into(), Utc::now()).await,
+        None => {
+            registry
+                .ping_draft(&access, ping.draft()?, Utc::now())
+                .await
+        }
     };
     answer
         .map(|()| StatusCode::OK)
@@ -231,49 +276,63 @@ pub(super) async fn info(asked: Asked, Names(id): Names<i64>) -> Result<Response
     .into_response())
 }
 
-impl From<NewRegistry> for UpstreamDraft {
-    fn from(new: NewRegistry) -> Self {
-        let (access_key, access_secret) = new.credential.map_or((None, None), |credential| {
-            (credential.access_key, credential.access_secret)
-        });
-        Self {
-            name: new.name,
-            kind: new.kind,
-            url: new.url,
+impl NewCredential {
+    /// Key and secret, of which a hidden one says nothing.
+    fn parts(credential: Option<Self>) -> (Option<String>, Option<String>) {
+        credential.map_or((None, None), |credential| {
+            let secret = credential.access_secret.filter(|secret| secret != HIDDEN);
+            (credential.access_key, secret)
+        })
+    }
+}
+
+impl TypedRegistry {
+    fn change(mut self) -> Result<UpstreamChange> {
+        let (access_key, access_secret) = self.credential();
+        Ok(UpstreamChange {
+            name: self.name,
+            kind: self.kind,
+            url: self.url,
             access_key,
             access_secret,
-            is_insecure: new.insecure,
-            ca_certificate: new.ca_certificate,
-            description: new.description,
-        }
+            is_insecure: self.insecure,
+            ca_certificate: self.ca_certificate,
+            options: options(self.options)?,
+            description: self.description,
+        })
+    }
+
+    fn draft(mut self) -> Result<UpstreamDraft> {
+        let (access_key, access_secret) = self.credential();
+        Ok(UpstreamDraft {
+            name: self.name.unwrap_or_default(),
+            kind: self.kind.unwrap_or_default(),
+            url: self.url.unwrap_or_default(),
+            access_key,
+            access_secret,
+            is_insecure: self.insecure.unwrap_or_default(),
+            ca_certificate: self.ca_certificate,
+            options: options(self.options)?,
+            description: self.description.unwrap_or_default(),
+        })
+    }
+
+    fn credential(&mut self) -> (Option<String>, Option<String>) {
+        let (key, secret) = NewCredential::parts(self.credential.take());
+        let given = self.access_secret.take();
+        let is_hidden = given.as_deref() == Some(HIDDEN);
+        (
+            self.access_key.take().or(key),
+            given.filter(|_| !is_hidden).or(secret),
+        )
     }
 }
 
-impl From<RegistryChange> for UpstreamChange {
-    fn from(change: RegistryChange) -> Self {
-        Self {
-            name: change.name,
-            url: change.url,
-            access_key: change.access_key,
-            access_secret: change.access_secret.filter(|secret| secret != HIDDEN),
-            is_insecure: change.insecure,
-            ca_certificate: change.ca_certificate,
-            description: change.description,
-        }
-    }
-}
-
-impl From<RegistryChange> for UpstreamDraft {
-    fn from(ping: RegistryChange) -> Self {
-        Self {
-            name: ping.name.unwrap_or_default(),
-            kind: ping.kind.unwrap_or_default(),
-            url: ping.url.unwrap_or_default(),
-            access_key: ping.access_key,
-            access_secret: ping.access_secret,
-            is_insecure: ping.insecure.unwrap_or_default(),
-            ca_certificate: ping.ca_certificate,
-            description: String::new(),
-        }
-    }
+/// Options as they were typed in: a mistake is told by its key.
+fn options(typed: Option<Value>) -> Result<Option<UpstreamOptions>> {
+    let parsed = typed.map(UpstreamOptions::deserialize).transpose();
+    parsed.map_err(|error| {
+        let message = format!("options: {error}");
+        Error::new(StatusCode::BAD_REQUEST, harbor::BAD_REQUEST, message)
+    })
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use auth::SystemAction;
 use axum::Json;
 use axum::response::{IntoResponse, Response};
-use registry::upstream_kinds;
+use registry::{upstream_kinds, upstream_suggestions};
 use serde_json::{Value, json};
 
 use super::Result;
@@ -30,24 +30,18 @@ pub(super) async fn adapter_infos(asked: Asked) -> Result<Response> {
 }
 
 fn info(kind: &str) -> Value {
-    let (style, endpoints) = match kind {
-        "docker-hub" => (
-            "EndpointPatternTypeFix",
-            vec![("hub.docker.com", "https://hub.docker.com")],
-        ),
-        _ => ("EndpointPatternTypeStandard", Vec::new()),
-    };
+    let suggestions = upstream_suggestions(kind);
+    let endpoints = suggestions.endpoints.iter();
     let endpoints: Vec<Value> = endpoints
-        .into_iter()
         .map(|(key, value)| json!({ "key": key, "value": value }))
         .collect();
     json!({
-        "endpoint_pattern": { "endpoint_type": style, "endpoints": endpoints },
+        "endpoint_pattern": { "endpoint_type": suggestions.endpoint_type, "endpoints": endpoints },
         "credential_pattern": {
-            "access_key_type": "AccessKeyTypeStandard",
-            "access_key_data": "",
-            "access_secret_type": "AccessSecretTypeStandard",
-            "access_secret_data": "",
+            "access_key_type": suggestions.access_key_type,
+            "access_key_data": suggestions.access_key_data,
+            "access_secret_type": suggestions.access_secret_type,
+            "access_secret_data": suggestions.access_secret_data,
         },
     })
 }
