@@ -12,6 +12,7 @@ mod environment;
 mod harbor;
 mod listen;
 mod observe;
+mod options;
 mod problem;
 mod projects;
 mod secret;
@@ -75,6 +76,9 @@ pub struct Config {
     pub janitor_period: Duration,
     /// How long an upload nobody goes on with is kept (`upload_purging.age`, default 24 h).
     pub upload_expiry: Duration,
+    /// The `docker-credential-*` programs an endpoint may get its credential from (`credential_helpers`), without that
+    /// prefix. None unless given: such a program runs with this process's rights.
+    pub credential_helpers: Vec<String>,
     /// Upstream endpoints declared in the file (`registries`), in its order.
     pub upstreams: Vec<DeclaredUpstream>,
     /// Projects declared in the file (`projects`), in its order.
@@ -134,9 +138,9 @@ pub struct Metric {
 pub struct DeclaredUpstream {
     /// Unique among the declared.
     pub name: String,
-    /// Harbor's name for its type: `docker-hub` or `docker-registry`.
+    /// Harbor's name for its type, a known one.
     pub kind: String,
-    /// `http://` or `https://`; Docker Hub's own for `docker-hub` when the file has none.
+    /// `http://` or `https://`; for `docker-hub`, `github-ghcr` and `quay` the public one's when the file has none.
     pub url: String,
     /// The account to pull with; `None` pulls anonymously.
     pub credential: Option<UpstreamCredential>,
@@ -144,6 +148,8 @@ pub struct DeclaredUpstream {
     pub is_insecure: bool,
     /// PEM of a certificate authority to trust for it.
     pub ca_certificate: Option<String>,
+    /// What Harbor's fields cannot say (`options`).
+    pub options: upstream::Options,
     /// For people.
     pub description: String,
 }
@@ -267,6 +273,7 @@ impl Config {
         if janitor_period == Some(Duration::ZERO) {
             top.complain("janitor_period", "expected more than 0, such as 1h");
         }
+        let credential_helpers = upstreams::read_credential_helpers(top);
         let upstreams = upstreams::read(top);
         let projects = projects::read(top, &upstreams);
         harbor::refuse_top_level(top);
@@ -287,6 +294,7 @@ impl Config {
             drain_timeout: drain_timeout.unwrap_or(Duration::from_secs(30)),
             janitor_period: janitor_period.unwrap_or(Duration::from_secs(3600)),
             upload_expiry: upload_expiry.unwrap_or(Duration::from_secs(24 * 3600)),
+            credential_helpers,
             upstreams,
             projects,
         }

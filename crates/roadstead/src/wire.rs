@@ -214,6 +214,7 @@ fn declared_registries(config: &Config) -> Vec<DeclaredRegistry> {
             .map(|credential| credential.access_secret.expose().to_owned()),
         insecure: upstream.is_insecure,
         ca_certificate: upstream.ca_certificate.clone(),
+        options: upstream.options.clone(),
         description: upstream.description.clone(),
     });
     declared.collect()

@@ -71,6 +71,7 @@ pub(super) fn write(config: &Config) -> String {
         upload_purging: UploadPurging {
             age: write_duration(config.upload_expiry),
         },
+        credential_helpers: &config.credential_helpers,
         registries: config.upstreams.iter().map(Registry::of).collect(),
         projects: config.projects.iter().map(Project::of).collect(),
     };
@@ -98,6 +99,8 @@ struct Effective<'a> {
     drain_timeout: String,
     janitor_period: String,
     upload_purging: UploadPurging,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    credential_helpers: &'a [String],
     #[serde(skip_serializing_if = "Vec::is_empty")]
     registries: Vec<Registry<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -180,6 +183,8 @@ struct Registry<'a> {
     insecure: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     ca_certificate: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    options: Option<::upstream::Options>,
     #[serde(skip_serializing_if = "str::is_empty")]
     description: &'a str,
 }
@@ -202,6 +207,8 @@ impl<'a> Registry<'a> {
             }),
             insecure: upstream.is_insecure,
             ca_certificate: upstream.ca_certificate.as_deref(),
+            options: (upstream.options != ::upstream::Options::default())
+                .then(|| upstream.options.clone().redacted()),
             description: &upstream.description,
         }
     }

@@ -112,6 +112,11 @@ fn read_metadata(section: &mut Section<'_>, is_proxy: bool) -> BTreeMap<String, 
             }
             Rule::Flag(Side::ProxyOnly) if !is_proxy => Some(NOT_A_PROXY.to_owned()),
             Rule::Flag(_) => None,
+            Rule::Limit if text.parse::<i32>().is_err() => Some(format!(
+                "expected a whole number, or -1 for no limit, found {text:?}"
+            )),
+            Rule::Limit if !is_proxy => Some(NOT_A_PROXY.to_owned()),
+            Rule::Limit => None,
             Rule::NotYet(neutral) if neutral.contains(&text.as_str()) => None,
             Rule::NotYet(neutral) => Some(format!(
                 "not supported in this version: expected {} or no such line",
@@ -130,6 +135,8 @@ fn read_metadata(section: &mut Section<'_>, is_proxy: bool) -> BTreeMap<String, 
 enum Rule {
     /// True or false, and this version acts on it.
     Flag(Side),
+    /// A number, for a proxy cache; -1 or 0: no limit.
+    Limit,
     /// Asks for something this version does not do, unless it is one of these.
     NotYet(&'static [&'static str]),
     /// Belongs somewhere else.
@@ -160,8 +167,8 @@ const METADATA: &[(&str, Rule)] = &[
     ),
     ("proxy_referrer_api", Rule::Flag(Side::ProxyOnly)),
     ("reuse_sys_cve_allowlist", Rule::Flag(Side::Any)),
-    ("proxy_speed_kb", Rule::NotYet(&["-1"])),
-    ("max_upstream_conn", Rule::NotYet(&["-1"])),
+    ("proxy_speed_kb", Rule::Limit),
+    ("max_upstream_conn", Rule::Limit),
     ("proxy_cache_filter_pattern", Rule::NotYet(&[])),
     ("proxy_cache_filter_kind", Rule::NotYet(&[])),
     ("enable_content_trust", Rule::NotYet(&["false"])),

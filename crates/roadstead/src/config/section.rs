@@ -306,6 +306,27 @@ impl<'a> Section<'a> {
         self.reader.complain(at, self.key_path(key), message);
     }
 
+    /// A complaint about something `below` the value of `key`.
+    pub(super) fn complain_below(&self, key: &str, below: &str, at: At, message: &str) {
+        let path = format!("{}{below}", self.key_path(key));
+        self.reader.complain(at, path, message);
+    }
+
+    /// What a text stands for: itself, or the environment variable that `${VARIABLE}` names.
+    ///
+    /// # Errors
+    /// What is wrong with the reference.
+    pub(super) fn resolve(&self, text: &'a str) -> Result<&'a str, String> {
+        let Some(variable) = text
+            .strip_prefix("${")
+            .and_then(|rest| rest.strip_suffix('}'))
+        else {
+            return Ok(text);
+        };
+        let found = self.reader.environment.reference(variable);
+        found.ok_or_else(|| format!("names the environment variable {variable}, which is not set"))
+    }
+
     fn read<T>(
         &mut self,
         key: &'static str,
@@ -330,7 +351,7 @@ impl<'a> Section<'a> {
         result
     }
 
-    fn inline_secret(&self, key: &str, node: &Node) -> Option<Secret> {
+    fn inline_secret(&self, key: &str, node: &'a Node) -> Option<Secret> {
         // What stands here is not repeated in the complaint: it may well be the password.
         let Value::Text(text) = &node.value else {
             self.complain(
@@ -346,20 +367,10 @@ impl<'a> Section<'a> {
             );
             return None;
         }
-        let Some(variable) = text
-            .strip_prefix("${")
-            .and_then(|rest| rest.strip_suffix('}'))
-        else {
-            return Some(Secret::new(text.as_str()));
-        };
-        let found = self.reader.environment.reference(variable);
-        if found.is_none() {
-            self.complain(
-                key,
-                format!("names the environment variable {variable}, which is not set"),
-            );
-        }
-        found.map(Secret::new)
+        self.resolve(text)
+            .map(Secret::new)
+            .map_err(|message| self.complain(key, message))
+            .ok()
     }
 
     fn find(&self, key: &str) -> Option<&'a Entry> {

@@ -274,12 +274,63 @@ fn declared_endpoints_and_projects_are_read_with_their_secrets() {
 }
 
 #[test]
+fn an_endpoint_has_the_options_of_the_api_with_secrets_from_elsewhere() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let secret = folder.path().join("secret");
+    fs::write(&secret, "from file\n").expect("the file");
+    let file = secret.display();
+    let yaml = format!(
+        "registries:\n- name: ecr\n  type: aws-ecr\n  url: https://x.dkr.ecr.eu-west-1.amazonaws.com\n  options:\n    \
+         proxy: '${{WAY_OUT}}'\n    max_connections: 4\n    ip_family: ipv4\n    headers: {{x-tenant: '${{TENANT}}'}}\n    \
+         client_key_file: '{file}'\n    auth: {{method: aws, session_token_file: '{file}', role_arn: arn}}\n    \
+         credentials:\n    - {{access_key: k, access_secret_file: '{file}'}}\n"
+    );
+    let variables = [("WAY_OUT", "http://u:variable@p:1"), ("TENANT", "variable")];
+    let config = load_with(&yaml, Flags::default(), &variables).expect("valid");
+    let expected = serde_json::json!({
+        "proxy": "http://u:variable@p:1", "max_connections": 4, "ip_family": "ipv4", "headers": { "x-tenant": "variable" },
+        "client_key": "from file", "auth": { "method": "aws", "session_token": "from file", "role_arn": "arn" },
+        "credentials": [{ "access_key": "k", "access_secret": "from file" }],
+    });
+    let options = &config.upstreams[0].options;
+    assert_eq!(serde_json::to_value(options).expect("JSON"), expected);
+    let shown = format!("{config:?}{}", config.effective());
+    for secret in ["variable", "from file"] {
+        assert!(!shown.contains(secret), "{shown}");
+    }
+    assert!(
+        shown.contains("x-tenant") && shown.contains("role_arn: arn"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn types_with_one_public_registry_need_no_address() {
+    let types = ["docker-hub", "github-ghcr", "quay"];
+    for (kind, url) in types.into_iter().zip([
+        "https://hub.docker.com",
+        "https://ghcr.io",
+        "https://quay.io",
+    ]) {
+        let config = valid(&format!("registries: [{{name: r, type: {kind}}}]"));
+        assert_eq!(config.upstreams[0].url, url);
+    }
+    for kind in upstream::Kind::ALL {
+        let config = valid(&format!(
+            "registries: [{{name: r, type: {kind}, url: 'https://r.example'}}]"
+        ));
+        assert_eq!(config.upstreams[0].kind, kind.as_str());
+    }
+}
+
+#[test]
 fn what_check_config_shows_is_a_configuration_with_the_same_meaning() {
     let config = valid(
         "hostname: r.example.com\nhttp: {port: 81}\ndata_volume: /d\nmetric: {enabled: true}\nlog: {format: json}\n\
          drain_timeout: 90s\njanitor_period: 2h\nproxy: {https_proxy: 'http://p:1', no_proxy: a}\n\
-         registries: [{name: hub, type: docker-hub}]\n\
-         projects: [{name: hub, registry: hub, revalidate_after: 0, metadata: {proxy_referrer_api: true}}]\n",
+         credential_helpers: [ecr-login]\nregistries: [{name: hub, type: docker-hub}, {name: q, type: quay, options: {http2: false,\n\
+         token_hosts: [a.example], auth: {method: google, token_endpoint: 'http://t'}}}]\n\
+         projects: [{name: hub, registry: hub, revalidate_after: 0, metadata: {proxy_referrer_api: true, proxy_speed_kb: 800, max_upstream_conn: -1}}]\n",
     );
     let again = valid(&config.effective());
     assert_eq!(
@@ -298,16 +349,18 @@ fn what_check_config_shows_is_a_configuration_with_the_same_meaning() {
 fn passwords_are_never_shown() {
     let yaml = "harbor_admin_password: hunter1\ndatabase: {host: db, username: me, password: hunter2}\n\
                 proxy: {http_proxy: 'http://me:hunter3@p:1'}\nregistries:\n\
-                - {name: hub, type: docker-hub, credential: {access_key: me, access_secret: hunter4}}\n";
+                - {name: hub, type: docker-hub, credential: {access_key: me, access_secret: hunter4},\n   \
+                options: {proxy: 'http://me:hunter6@p:1', client_key: hunter7}}\n";
     let config = valid(yaml);
     let shown = format!("{config:?}{}", config.effective());
     assert!(!shown.contains("hunter"), "{shown}");
     let mistakes = "harbor_admin_password: {hunter1: hunter2}\ndatabase: {url: 'mysql://me:hunter2@db/x'}\n\
-                    proxy: {http_proxy: 'ftp://me:hunter3@p:1'}\n";
+                    proxy: {http_proxy: 'ftp://me:hunter3@p:1'}\n\
+                    registries: [{name: r, type: quay, options: {client_key: {a: hunter6}, headers: hunter7}}]\n";
     let variables = [("ROADSTEAD_DATABASE_URL", "hunter5://")];
     let problems =
         load_with(mistakes, Flags::default(), &variables).expect_err("all of it is wrong");
-    assert_eq!(problems.lines().count(), 4, "{problems}");
+    assert_eq!(problems.lines().count(), 6, "{problems}");
     assert!(!problems.contains("hunter"), "{problems}");
 }
 
@@ -431,11 +484,11 @@ fn the_example_file_is_valid_and_declares_the_six_public_caches() {
         .collect();
     let expected = [
         ("dockerhub", "docker-hub", "https://hub.docker.com"),
-        ("ghcr", "docker-registry", "https://ghcr.io"),
-        ("quay", "docker-registry", "https://quay.io"),
+        ("ghcr", "github-ghcr", "https://ghcr.io"),
+        ("quay", "quay", "https://quay.io"),
         ("k8s", "docker-registry", "https://registry.k8s.io"),
         ("mcr", "docker-registry", "https://mcr.microsoft.com"),
-        ("gcr", "docker-registry", "https://gcr.io"),
+        ("gcr", "google-gcr", "https://gcr.io"),
     ];
     assert_eq!(caches, expected);
 }

@@ -1,29 +1,8 @@
 //! Endpoints declared in the file: `registries`, in the words of Harbor's API.
 
 use super::section::Section;
-use super::value;
 use super::{DeclaredUpstream, UpstreamCredential};
-
-/// Harbor's names of the endpoint types this version can pull from.
-const TYPES: [&str; 2] = ["docker-hub", "docker-registry"];
-
-/// Types Harbor knows and this version does not.
-const TYPES_TO_COME: [&str; 12] = [
-    "ali-acr",
-    "aws-ecr",
-    "azure-acr",
-    "dtr",
-    "github-ghcr",
-    "gitlab",
-    "google-gcr",
-    "harbor",
-    "huawei-SWR",
-    "jfrog-artifactory",
-    "quay",
-    "tencent-tcr",
-];
-
-const DOCKER_HUB_URL: &str = "https://hub.docker.com";
+use super::{options, value};
 
 pub(super) fn read(top: &mut Section<'_>) -> Vec<DeclaredUpstream> {
     let mut seen = Vec::new();
@@ -45,13 +24,14 @@ pub(super) fn read(top: &mut Section<'_>) -> Vec<DeclaredUpstream> {
 
 fn read_one(registry: &mut Section<'_>) -> Option<DeclaredUpstream> {
     registry.require("name", "a name for this endpoint");
-    registry.require("type", &format!("one of {}", TYPES.join(", ")));
+    let types = upstream::Kind::ALL.map(upstream::Kind::as_str);
+    registry.require("type", &format!("one of {}", types.join(", ")));
     let name = registry.parsed("name", "a name of at most 64 characters", |text| {
         (!text.trim().is_empty() && text.chars().count() <= 64).then(|| text.to_owned())
     });
     let kind = registry.text("type");
-    let is_docker_hub = kind.as_deref() == Some("docker-hub");
-    if !is_docker_hub {
+    let usual_url = kind.as_deref().and_then(usual_url);
+    if usual_url.is_none() {
         registry.require(
             "url",
             "the registry's URL, such as https://registry.example.com",
@@ -62,34 +42,67 @@ fn read_one(registry: &mut Section<'_>) -> Option<DeclaredUpstream> {
         "an http:// or https:// URL without an account in it",
         |text| value::http_url(text).map(|_| text.to_owned()),
     );
-    match kind.as_deref() {
-        Some(kind) if TYPES_TO_COME.contains(&kind) => registry.complain(
+    if let Some(kind) = kind.as_deref().filter(|kind| !types.contains(kind)) {
+        let hint = match value::closest(kind, &types) {
+            Some(near) => format!("did you mean {near}?"),
+            None => "any other registry is docker-registry".to_owned(),
+        };
+        registry.complain(
             "type",
             format!(
-                "{kind:?} is not supported in this version; docker-registry works with every registry that \
-                 speaks the standard protocol and needs at most a user name and password"
+                "expected one of {}, found {kind:?}; {hint}",
+                types.join(", ")
             ),
-        ),
-        Some(kind) if !TYPES.contains(&kind) => {
-            registry.complain("type", format!("expected one of {}, found {kind:?}", TYPES.join(", ")));
-        }
-        _ => {}
+        );
     }
     let credential = registry.section("credential", read_credential).flatten();
     let is_insecure = registry.boolean("insecure").unwrap_or(false);
     let ca_certificate = read_ca_certificate(registry);
+    let options = options::read(registry);
     let description = registry
         .parsed("description", "text", |text| Some(text.to_owned()))
         .unwrap_or_default();
     Some(DeclaredUpstream {
         name: name?,
         kind: kind?,
-        url: url.or_else(|| is_docker_hub.then(|| DOCKER_HUB_URL.to_owned()))?,
+        url: url.or_else(|| usual_url.map(str::to_owned))?,
         credential,
         is_insecure,
         ca_certificate,
+        options,
         description,
     })
+}
+
+/// The programs endpoints may use for credentials: `credential_helpers`.
+pub(super) fn read_credential_helpers(top: &mut Section<'_>) -> Vec<String> {
+    let names = top.texts("credential_helpers").unwrap_or_default();
+    for name in &names {
+        let is_name = !name.is_empty()
+            && !name.starts_with("docker-credential-")
+            && name
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'));
+        if !is_name {
+            top.complain(
+                "credential_helpers",
+                format!(
+                    "expected names such as ecr-login, for the program docker-credential-ecr-login; found {name:?}"
+                ),
+            );
+        }
+    }
+    names
+}
+
+/// Where a type's registry is when the file does not say.
+fn usual_url(kind: &str) -> Option<&'static str> {
+    match kind {
+        "docker-hub" => Some("https://hub.docker.com"),
+        "github-ghcr" => Some("https://ghcr.io"),
+        "quay" => Some("https://quay.io"),
+        _ => None,
+    }
 }
 
 fn read_credential(credential: &mut Section<'_>) -> Option<UpstreamCredential> {

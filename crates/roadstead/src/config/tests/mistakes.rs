@@ -301,18 +301,78 @@ pub(super) const MISTAKES: &[(&str, &[&str])] = &[
         ],
     ),
     (
-        "registries: [{name: r, type: harbor, url: 'https://h'}]",
+        "registries: [{name: r, type: harbor}]",
         &[
-            "registries[0].type: ",
-            "not supported in this version; docker-registry",
+            "registries[0].url: ",
+            "missing: expected the registry's URL",
         ],
     ),
     (
         "registries: [{name: r, type: dockerhub, url: 'https://h'}]",
         &[
             "registries[0].type: ",
-            "expected one of docker-hub, docker-registry",
+            "expected one of ali-acr, aws-ecr",
+            "did you mean docker-hub?",
         ],
+    ),
+    (
+        "registries: [{name: r, type: gitlab, url: 'https://h'}]",
+        &[
+            "registries[0].type: ",
+            "any other registry is docker-registry",
+        ],
+    ),
+    (
+        "registries: [{name: r, type: quay, options: [1]}]",
+        &[
+            "registries[0].options: ",
+            "expected a mapping, found a list",
+        ],
+    ),
+    (
+        "registries:\n- name: r\n  type: quay\n  options:\n    max_conections: 3\n",
+        &[
+            "5:5: registries[0].options.max_conections: ",
+            "unknown field `max_conections`",
+            "`max_connections`",
+        ],
+    ),
+    (
+        "registries: [{name: r, type: quay, options: {max_connections: hunter2}}]",
+        &[
+            "registries[0].options.max_connections: ",
+            "expected u32, found a value of the type string",
+        ],
+    ),
+    (
+        "registries: [{name: r, type: quay, options: {proxy: '${NOWHERE}'}}]",
+        &[
+            "registries[0].options.proxy: ",
+            "names the environment variable NOWHERE, which is not set",
+        ],
+    ),
+    (
+        "registries: [{name: r, type: quay, options: {credentials: [{access_key: k, access_secret_file: /no/such}]}}]",
+        &[
+            "registries[0].options.credentials[0].access_secret_file: ",
+            "cannot read the file /no/such",
+        ],
+    ),
+    (
+        "credential_helpers: [docker-credential-ecr-login]",
+        &["credential_helpers: ", "expected names such as ecr-login"],
+    ),
+    (
+        "credential_helpers: ['../sh']",
+        &["credential_helpers: ", "found \"../sh\""],
+    ),
+    (
+        "registries: [{name: r, type: quay}]\nprojects: [{name: p, registry: r, metadata: {max_upstream_conn: many}}]",
+        &["metadata.max_upstream_conn: ", "expected a whole number"],
+    ),
+    (
+        "projects: [{name: p, metadata: {proxy_speed_kb: 5}}]",
+        &["metadata.proxy_speed_kb: ", "no proxy cache"],
     ),
     (
         "registries: [{name: r, type: docker-registry, url: ghcr.io}]",
