@@ -3,7 +3,9 @@
 mod architecture;
 mod crash;
 mod disk_full;
+mod edited_endpoints;
 mod fills;
+mod filters;
 mod hits;
 mod hosted;
 mod isolation;

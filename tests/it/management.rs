@@ -2,10 +2,14 @@
 
 mod content;
 mod declared;
+mod endpoint_clients;
+mod endpoint_options;
 mod endpoints;
 mod people;
 mod projects;
 mod system;
+
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tests::{Answer, Client, TestServer};
@@ -36,6 +40,19 @@ async fn endpoint(admin: &Client, name: &str, url: &str) -> String {
         .header("location")
         .trim_start_matches(API)
         .to_owned()
+}
+
+/// The endpoint once it has this status: it is looked at beside whoever saves it.
+async fn status_is(admin: &Client, path: &str, status: &str) -> Value {
+    let started = Instant::now();
+    loop {
+        let shown = get(admin, path).await.expect(200).json();
+        if shown["status"] == status {
+            return shown;
+        }
+        assert!(started.elapsed() < Duration::from_secs(30), "{shown}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 fn number(path: &str) -> i64 {

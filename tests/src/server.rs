@@ -59,6 +59,11 @@ impl TestServer {
         self.url().trim_start_matches("http://")
     }
 
+    /// `http://127.0.0.1:<port>` of its metrics, where they are enabled.
+    pub fn metrics_url(&self) -> Option<&str> {
+        self.running.metrics_url.as_deref()
+    }
+
     /// Its data folder.
     pub fn data(&self) -> std::path::PathBuf {
         self.folder.path().join("data")
@@ -88,6 +93,7 @@ impl TestServer {
 /// The server's task, aborted on drop.
 struct Running {
     url: String,
+    metrics_url: Option<String>,
     registry: Registry,
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<()>,
@@ -105,6 +111,9 @@ impl Running {
             .await
             .unwrap_or_else(|error| panic!("{error:#}"));
         let url = format!("http://{}", app.address().expect("a bound address"));
+        let metrics_url = app
+            .metrics_address()
+            .map(|address| format!("http://{address}"));
         let registry = app.registry().clone();
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(app.run(async move {
@@ -112,6 +121,7 @@ impl Running {
         }));
         Self {
             url,
+            metrics_url,
             registry,
             stop: Some(stop),
             task,

@@ -180,7 +180,7 @@ impl Registry {
             .ok_or_else(unknown)
     }
 
-    async fn stored_manifest(
+    pub(crate) async fn stored_manifest(
         &self,
         name: &RepositoryName,
         digest: &Digest,

@@ -104,6 +104,15 @@ impl Registry {
         Ok(self.0.clients.keep(&upstream, client))
     }
 
+    /// The client for an endpoint, where one has been needed.
+    pub(crate) fn made_client(&self, upstream_id: i64) -> Option<Client> {
+        let known = self.0.clients.lock();
+        known
+            .made
+            .get(&upstream_id)
+            .map(|(_, client)| client.clone())
+    }
+
     /// A client for an endpoint as it stands in `upstream`, with its secrets opened.
     pub(crate) fn make_client(&self, upstream: &Upstream) -> Result<Client> {
         let refused = |error: upstream::Error| {

@@ -76,6 +76,22 @@ pub enum Error {
         /// The project.
         project: String,
     },
+    /// The project proxies no such repository: its pattern does not match. In Harbor's words.
+    #[error("repository {repository:?} does not match project repository filter")]
+    NotMatched {
+        /// The repository's name at the upstream.
+        repository: String,
+    },
+    /// A rule of the project denies it.
+    #[error("{}", denied(project, *rule, what))]
+    DeniedByRule {
+        /// The project.
+        project: String,
+        /// The rule, counted from 1; `None` where rules allow other things, and none allows this.
+        rule: Option<usize>,
+        /// What was asked for.
+        what: String,
+    },
     /// Upstream did not give what was asked for, and nothing is cached to serve instead.
     #[error("upstream {upstream}: {}", told(.source))]
     Upstream {
@@ -150,6 +166,13 @@ pub enum UpstreamStatus {
     NotFound,
     /// Unreachable, 5xx, or not an answer to what was asked.
     Broken,
+}
+
+fn denied(project: &str, rule: Option<usize>, what: &str) -> String {
+    match rule {
+        Some(rule) => format!("rule {rule} of project {project} denies {what}"),
+        None => format!("no rule of project {project} allows {what}"),
+    }
 }
 
 /// Registries answer 401 and 403 for what does not exist too, so no more is claimed.

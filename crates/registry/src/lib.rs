@@ -8,9 +8,13 @@ mod clients;
 mod declared;
 mod delete;
 mod error;
+mod figures;
+mod filter;
 mod health;
 mod janitor;
+mod limits;
 mod members;
+mod per_project;
 mod projects;
 mod pull;
 mod push;
@@ -29,13 +33,15 @@ use storage::BlobStore;
 
 pub use declared::{DeclaredProject, DeclaredRegistry};
 pub use error::{Error, Result, UpstreamStatus};
+pub use figures::{BudgetFigures, Latency, RequestFigures, UpstreamFigures};
+pub use filter::{FilterDraft, FilterReport, Filtered, FilteredRepository};
 pub use health::{Component, Room};
 pub use members::Who;
 pub use projects::ProjectDraft;
 pub use pull::{PulledManifest, TagPage};
 pub use pullthrough::{BlobBody, BlobStream, OpenedBlob, Outcome};
 pub use push::{NewManifest, PushedManifest, Start};
-pub use settings::is_project_setting;
+pub use settings::{check_project_filter, check_project_setting, is_project_setting};
 pub use upstreams::{
     UpstreamBudget, UpstreamChange, UpstreamDraft, UpstreamOptions, UpstreamState,
     UpstreamSuggestions, upstream_kinds, upstream_suggestions,
@@ -66,6 +72,8 @@ struct Inner {
     auth: Auth,
     engine: PullThrough,
     clients: clients::Clients,
+    filters: filter::Filters,
+    limits: limits::ProjectLimits,
 }
 
 impl Registry {
@@ -75,6 +83,8 @@ impl Registry {
         let engine = PullThrough::new(config.pullthrough.clone(), local.clone());
         Self(Arc::new(Inner {
             clients: clients::Clients::default(),
+            filters: filter::Filters::default(),
+            limits: limits::ProjectLimits::default(),
             config,
             local,
             auth,
@@ -128,6 +138,10 @@ impl Registry {
                 .unwrap_or_else(|_| name.clone())
         } else {
             name.clone()
+        };
+        let client = match self.0.limits.of(project) {
+            Some(limits) => client.within_limits(limits),
+            None => client,
         };
         let policy = pull::policy(&project.metadata);
         Ok(Kind::Proxied(Origin {

@@ -74,6 +74,23 @@ impl Registry {
         Ok(self.db().update_project(project.id, changes, now).await?)
     }
 
+    /// Sets one setting by itself, by the rules Harbor has for that; an empty value unsets it.
+    pub async fn update_project_setting(
+        &self,
+        access: &Access,
+        key: &str,
+        value: String,
+        now: DateTime<Utc>,
+    ) -> Result<()> {
+        let project = editable(access, Action::UpdateProject)?;
+        let is_proxy = project.upstream_id.is_some();
+        let changes = settings::checked_one(&project.metadata, key, value, is_proxy)?;
+        if changes.is_empty() {
+            return Ok(());
+        }
+        Ok(self.db().update_project(project.id, changes, now).await?)
+    }
+
     /// Deletes a project that has no repositories.
     pub async fn delete_project(&self, access: &Access) -> Result<()> {
         let project = editable(access, Action::DeleteProject)?;

@@ -1,6 +1,7 @@
 //! Pulls: manifests, blobs, tags and referrers, of hosted and proxied repositories.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use auth::Access;
@@ -9,8 +10,9 @@ use chrono::{DateTime, Utc};
 use metadata::BlobRight;
 use oci::{Descriptor, Digest, Reference, RepositoryName, Tag};
 use pullthrough::freshness::Policy;
-use pullthrough::{BlobBody, OpenedBlob, Outcome};
+use pullthrough::{BlobBody, OpenedBlob, Origin, Outcome};
 
+use crate::filter::Filter;
 use crate::{Error, Kind, Registry, Result};
 
 /// A manifest, ready to be answered.
@@ -50,7 +52,23 @@ impl Registry {
     ) -> Result<PulledManifest> {
         match self.kind(access, name).await? {
             Kind::Proxied(origin) => {
+                let filter = self.filter(access, &origin)?;
+                let repository = &origin.repository;
+                match reference {
+                    Reference::Tag(tag) => {
+                        self.admit_tag(access, &filter, repository, tag.as_str())?;
+                    }
+                    Reference::Digest(digest) => {
+                        self.admit_digest(access, &filter, repository, digest)
+                            .await?;
+                    }
+                }
                 let resolved = self.0.engine.manifest(&origin, reference, now).await?;
+                if let Reference::Tag(tag) = reference {
+                    let digest = &resolved.manifest.digest;
+                    self.admit_resolved(access, &filter, repository, tag.as_str(), digest)
+                        .await?;
+                }
                 Ok(PulledManifest {
                     digest: resolved.manifest.digest,
                     media_type: resolved.manifest.media_type,
@@ -126,7 +144,10 @@ impl Registry {
         now: DateTime<Utc>,
     ) -> Result<OpenedBlob> {
         match self.kind(access, name).await? {
-            Kind::Proxied(origin) => Ok(self.0.engine.blob(&origin, digest, now).await?),
+            Kind::Proxied(origin) => {
+                self.filter(access, &origin)?;
+                Ok(self.0.engine.blob(&origin, digest, now).await?)
+            }
             Kind::Hosted(repository) => {
                 let unknown = || Error::BlobUnknown {
                     repository: repository.to_string(),
@@ -155,7 +176,10 @@ impl Registry {
         now: DateTime<Utc>,
     ) -> Result<(Option<u64>, Outcome)> {
         match self.kind(access, name).await? {
-            Kind::Proxied(origin) => Ok(self.0.engine.blob_size(&origin, digest, now).await?),
+            Kind::Proxied(origin) => {
+                self.filter(access, &origin)?;
+                Ok(self.0.engine.blob_size(&origin, digest, now).await?)
+            }
             Kind::Hosted(_) => {
                 let opened = self.blob(access, name, digest, now).await?;
                 Ok((opened.size, opened.outcome))
@@ -176,10 +200,15 @@ impl Registry {
         let wanted = limit.map(|limit| limit.saturating_add(1));
         let mut tags = match self.kind(access, name).await? {
             Kind::Proxied(origin) => {
+                let filter = self.filter(access, &origin)?;
                 let all = self.0.engine.tags(&origin, now).await?;
                 let rest = all
                     .into_iter()
-                    .filter(|tag| after.is_none_or(|after| tag.as_str() > after));
+                    .filter(|tag| after.is_none_or(|after| tag.as_str() > after))
+                    .filter(|tag| {
+                        self.admit_tag(access, &filter, &origin.repository, tag)
+                            .is_ok()
+                    });
                 rest.take(usize::try_from(wanted.unwrap_or(u64::MAX)).unwrap_or(usize::MAX))
                     .collect()
             }
@@ -207,17 +236,44 @@ impl Registry {
         now: DateTime<Utc>,
     ) -> Result<Vec<Descriptor>> {
         match self.kind(access, name).await? {
-            Kind::Proxied(origin) => Ok(self
-                .0
-                .engine
-                .referrers(&origin, subject, artifact_type, now)
-                .await?),
+            Kind::Proxied(origin) => {
+                let filter = self.filter(access, &origin)?;
+                self.admit_digest(access, &filter, &origin.repository, subject)
+                    .await?;
+                if !asks_for_referrers(&access.project().metadata) {
+                    let held = self
+                        .db()
+                        .referrers(&origin.repository, subject, artifact_type);
+                    return Ok(held.await?);
+                }
+                Ok(self
+                    .0
+                    .engine
+                    .referrers(&origin, subject, artifact_type, now)
+                    .await?)
+            }
             Kind::Hosted(repository) => Ok(self
                 .db()
                 .referrers(&repository, subject, artifact_type)
                 .await?),
         }
     }
+}
+
+impl Registry {
+    /// The project's filter, which lets the repository pass: asked before anything else of every pull, cached or not.
+    fn filter(&self, access: &Access, origin: &Origin) -> Result<Arc<Filter>> {
+        let filter = self.0.filters.of(access.project());
+        self.admit_repository(access, &filter, &origin.repository)?;
+        Ok(filter)
+    }
+}
+
+/// Harbor's `proxy_referrer_api`: whether an upstream is asked for referrers. It is, unless the project says no.
+fn asks_for_referrers(metadata: &BTreeMap<String, String>) -> bool {
+    metadata
+        .get("proxy_referrer_api")
+        .is_none_or(|text| text != "false")
 }
 
 /// A proxy project's rules, from its metadata. What cannot be read means the default, as in Harbor.

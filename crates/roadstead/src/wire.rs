@@ -7,7 +7,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use auth::Auth;
 use chrono::Utc;
 use metadata::Db;
@@ -31,6 +31,7 @@ const PASSWORD_FILE: &str = "admin-password";
 pub struct App {
     listener: Listener,
     redirect: Option<Listener>,
+    metrics: Option<(Listener, server::App)>,
     state: State,
     registry: Registry,
     url: Url,
@@ -53,9 +54,6 @@ impl App {
     /// # Errors
     /// In the operator's words, what could not be opened, bound or applied.
     pub async fn start(config: &Config) -> anyhow::Result<Self> {
-        if config.metric.is_some() {
-            bail!("metric.enabled: this version has no metrics yet; set it to false");
-        }
         let now = Utc::now();
         make_private(&config.data)?;
         let db = Db::connect(metadata::Config {
@@ -104,6 +102,14 @@ impl App {
             ),
             None => None,
         };
+        let metrics = match &config.metric {
+            Some(metric) => {
+                let listener = Listener::bind(metric.listen, None).await;
+                let listener = listener.with_context(|| bind(metric.listen))?;
+                Some((listener, server::metrics(registry.clone(), &metric.path)))
+            }
+            None => None,
+        };
         let url = config.url_at(listener.address()?);
         let shown = server::Config {
             external_url: url.clone(),
@@ -113,6 +119,7 @@ impl App {
         Ok(Self {
             listener,
             redirect,
+            metrics,
             state,
             registry,
             url,
@@ -127,6 +134,12 @@ impl App {
     /// When the system does not know it.
     pub fn address(&self) -> io::Result<SocketAddr> {
         self.listener.address()
+    }
+
+    /// The address that metrics are at, where they are shown.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        let (listener, _) = self.metrics.as_ref()?;
+        listener.address().ok()
     }
 
     /// The password made for the first administrator by this start.
@@ -149,6 +162,9 @@ impl App {
             let app = server::redirect_to(self.url.clone());
             tokio::spawn(listener.serve(app, std::future::pending(), Duration::ZERO))
         });
+        let showing = self.metrics.map(|(listener, app)| {
+            tokio::spawn(listener.serve(app, std::future::pending(), Duration::ZERO))
+        });
         // One time limit for all of the drain, from the moment it is asked for.
         let mut deadline = None;
         let stop = async {
@@ -161,8 +177,8 @@ impl App {
         janitor.abort();
         flushing.abort();
         checking.abort();
-        if let Some(redirecting) = redirecting {
-            redirecting.abort();
+        for beside in redirecting.into_iter().chain(showing) {
+            beside.abort();
         }
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         self.registry.drain(left.unwrap_or_default()).await;

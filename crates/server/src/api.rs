@@ -10,6 +10,7 @@ mod projects;
 mod registries;
 mod replication;
 mod repositories;
+pub(crate) mod roadstead;
 mod search;
 mod systeminfo;
 mod tags;

@@ -132,7 +132,10 @@ impl Error {
             E::ManifestBlobUnknown { .. } => {
                 (StatusCode::BAD_REQUEST, ErrorCode::ManifestBlobUnknown)
             }
-            E::ProxyIsReadOnly { .. } => (StatusCode::FORBIDDEN, ErrorCode::Denied),
+            E::NotMatched { .. } => (StatusCode::NOT_FOUND, ErrorCode::NameUnknown),
+            E::ProxyIsReadOnly { .. } | E::DeniedByRule { .. } => {
+                (StatusCode::FORBIDDEN, ErrorCode::Denied)
+            }
             E::Precondition(_) => (StatusCode::PRECONDITION_FAILED, ErrorCode::Denied),
             E::NoSpace => (StatusCode::INSUFFICIENT_STORAGE, ErrorCode::Denied),
             E::Upstream { .. } => return Self::of_upstream(&error),
@@ -182,10 +185,13 @@ impl Error {
             | E::BlobUnknown { .. }
             | E::RepositoryUnknown(_)
             | E::UploadUnknown(_)
+            | E::NotMatched { .. }
             | E::NotFound(_) => (StatusCode::NOT_FOUND, harbor::NOT_FOUND),
             E::Conflict(_) | E::UploadBusy => (StatusCode::CONFLICT, harbor::CONFLICT),
             E::Precondition(_) => (StatusCode::PRECONDITION_FAILED, harbor::PRECONDITION),
-            E::ProxyIsReadOnly { .. } => (StatusCode::FORBIDDEN, harbor::DENIED),
+            E::ProxyIsReadOnly { .. } | E::DeniedByRule { .. } => {
+                (StatusCode::FORBIDDEN, harbor::DENIED)
+            }
             E::NoSpace => (StatusCode::INSUFFICIENT_STORAGE, harbor::UNKNOWN),
             E::Upstream { .. } => return Self::of_upstream(&error),
             E::Internal(cause) => return Self::internal(&**cause),

@@ -8,6 +8,7 @@ mod caller;
 mod error;
 mod layers;
 mod listen;
+mod metrics;
 mod portal;
 mod state;
 mod token;
@@ -19,6 +20,7 @@ use axum::routing::{any, get};
 use url::Url;
 
 pub use listen::{Listener, TlsFiles};
+pub use metrics::metrics;
 pub use state::{Config, State};
 
 /// What a [`Listener`] answers with.
@@ -33,6 +35,7 @@ pub fn app(state: State) -> App {
         .route("/v2/{*rest}", any(v2::dispatch))
         .route("/service/token", get(token::issue))
         .nest("/api/v2.0", api::router())
+        .nest("/api/roadstead/v1", api::roadstead::router())
         .route("/api/version", get(api::version))
         .route("/", get(portal::index))
         .fallback(portal::not_found)

@@ -78,3 +78,40 @@ async fn what_is_declared_is_shown_as_such_and_changed_in_the_file_only() {
     let server = server.restart().await;
     get(&server.admin(), "/projects/library").await.expect(404);
 }
+
+#[tokio::test]
+async fn declared_options_are_shown_without_secrets_and_follow_the_file() {
+    let upstream = FakeUpstream::start().await;
+    let declared = |options: &str| {
+        Setup::new().line(&format!(
+            "registries: [{{name: up, type: harbor, url: '{}', options: {options}}}]",
+            upstream.url()
+        ))
+    };
+    let setup = declared("{max_connections: 3, headers: {x-tenant: S3cret}}");
+    let server = TestServer::start(setup.clone()).await;
+    let shown = async |server: &TestServer| {
+        let listed = get(&server.admin(), "/registries").await.expect(200);
+        listed.json()[0].clone()
+    };
+    let first = shown(&server).await;
+    assert_eq!(
+        first["options"],
+        json!({ "max_connections": 3, "headers": { "x-tenant": "*****" } })
+    );
+    let path = format!("/registries/{}", first["id"]);
+    put(&server.admin(), &path, json!({ "options": {} }))
+        .await
+        .expect(412);
+    let server = server.restart_as(setup).await;
+    let again = shown(&server).await;
+    assert_eq!(
+        (&again["update_time"], &again["options"]),
+        (&first["update_time"], &first["options"]),
+        "the same declaration changes nothing"
+    );
+    let server = server.restart_as(declared("{http2: false}")).await;
+    assert_eq!(shown(&server).await["options"], json!({ "http2": false }));
+    let server = server.restart_as(declared("{}")).await;
+    assert_eq!(shown(&server).await.get("options"), None);
+}

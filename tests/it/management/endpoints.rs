@@ -4,7 +4,7 @@ use serde_json::json;
 use tests::fake::{FakeUpstream, Mode};
 use tests::{Setup, TestServer};
 
-use super::{API, delete, endpoint, get, number, post, put, user};
+use super::{API, delete, endpoint, get, number, post, put, status_is, user};
 
 #[tokio::test]
 async fn an_endpoint_is_saved_whether_it_answers_or_not() {
@@ -26,6 +26,7 @@ async fn an_endpoint_is_saved_whether_it_answers_or_not() {
         .header("location")
         .trim_start_matches(API)
         .to_owned();
+    status_is(&admin, &path, "healthy").await;
     let saved = get(&admin, &path).await.expect(200);
     assert!(!String::from_utf8_lossy(&saved.body).contains("S3cret"));
     let saved = saved.json();
@@ -45,10 +46,10 @@ async fn an_endpoint_is_saved_whether_it_answers_or_not() {
     assert_eq!(again.message(), "registry up already exists");
     upstream.set_mode(Mode::RefuseConnections);
     let down = endpoint(&admin, "down", &upstream.url()).await;
-    assert_eq!(
-        get(&admin, &down).await.expect(200).json()["status"],
-        "unhealthy"
-    );
+    let shown = status_is(&admin, &down, "unhealthy").await;
+    let reason = shown["status_reason"].as_str().unwrap_or_default();
+    assert!(reason.contains("cannot be reached"), "{shown}");
+    assert!(shown["checked_at"].is_string(), "{shown}");
     let listed = get(&admin, "/registries?page_size=1").await.expect(200);
     assert_eq!(
         (
@@ -117,18 +118,24 @@ async fn a_secret_stays_until_the_address_changes() {
     )
     .await
     .expect(200);
-    let saved = get(&admin, &path).await.expect(200).json();
-    assert_eq!(
-        (&saved["status"], &saved["credential"]["access_secret"]),
-        (&json!("healthy"), &json!("*****"))
-    );
-    // The type is not a thing that changes.
-    put(&admin, &path, json!({ "type": "docker-hub" }))
+    let saved = status_is(&admin, &path, "healthy").await;
+    assert_eq!(saved["credential"]["access_secret"], "*****");
+    // The type can change, and keeps the secret.
+    put(&admin, &path, json!({ "type": "harbor" }))
         .await
         .expect(200);
+    let saved = status_is(&admin, &path, "healthy").await;
     assert_eq!(
-        get(&admin, &path).await.expect(200).json()["type"],
-        "docker-registry"
+        (&saved["type"], &saved["credential"]["access_secret"]),
+        (&json!("harbor"), &json!("*****"))
+    );
+    let refused = put(&admin, &path, json!({ "type": "pigeon" }))
+        .await
+        .expect(400);
+    assert!(
+        refused.message().contains("google-gcr"),
+        "{}",
+        refused.message()
     );
     put(&admin, &path, json!({ "url": elsewhere.url() }))
         .await
@@ -208,17 +215,67 @@ async fn a_ping_of_a_saved_endpoint_sends_its_secret_nowhere_else() {
         .expect(200)
         .json();
     assert_eq!(info["type"], "docker-registry");
+}
+
+#[tokio::test]
+async fn forms_are_told_ten_types_and_what_is_usual_for_each() {
+    let server = TestServer::start(Setup::new()).await;
+    let admin = server.admin();
     let adapters = get(&admin, "/replication/adapters")
         .await
         .expect(200)
         .json();
-    assert_eq!(adapters, json!(["docker-hub", "docker-registry"]));
+    let expected = [
+        "ali-acr",
+        "aws-ecr",
+        "azure-acr",
+        "docker-hub",
+        "docker-registry",
+        "github-ghcr",
+        "google-gcr",
+        "harbor",
+        "jfrog-artifactory",
+        "quay",
+    ];
+    assert_eq!(adapters, json!(expected));
     let infos = get(&admin, "/replication/adapterinfos")
         .await
         .expect(200)
         .json();
+    for kind in expected {
+        let info = &infos[kind];
+        assert!(
+            info["endpoint_pattern"]["endpoints"].is_array(),
+            "{kind}: {info}"
+        );
+        assert!(
+            info["credential_pattern"]["access_key_type"].is_string(),
+            "{kind}: {info}"
+        );
+    }
     assert_eq!(
-        infos["docker-hub"]["endpoint_pattern"]["endpoints"][0]["value"],
-        "https://hub.docker.com"
+        infos["docker-hub"]["endpoint_pattern"],
+        json!({ "endpoint_type": "EndpointPatternTypeFix",
+                "endpoints": [{ "key": "hub.docker.com", "value": "https://hub.docker.com" }] })
     );
+    assert_eq!(
+        infos["google-gcr"]["credential_pattern"]["access_key_data"],
+        "_json_key"
+    );
+    // The portal's own question for the endpoints a project may have.
+    endpoint(&admin, "up", "http://127.0.0.1:1").await;
+    for (query, count) in [
+        ("q=type%3D%7Bdocker-hub%20docker-registry%7D", 1),
+        ("q=type%3D%7Bdocker-hub%20quay%7D", 0),
+        ("q=name%3Dup", 1),
+        ("q=name%3Du", 0),
+    ] {
+        let listed = get(&admin, &format!("/registries?{query}&page_size=100")).await;
+        let listed = listed.expect(200).json();
+        assert_eq!(
+            listed.as_array().map(Vec::len),
+            Some(count),
+            "{query}: {listed}"
+        );
+    }
 }

@@ -11,6 +11,11 @@ use super::{DeclaredProject, DeclaredUpstream};
 /// The metadata key that `revalidate_after` becomes.
 pub(super) const REVALIDATE_AFTER: &str = "revalidate_after_seconds";
 
+/// Which repositories a project proxies; needs a kind beside it.
+const PATTERN: &str = "proxy_cache_filter_pattern";
+/// What a project allows and denies; a list, where the API takes the text of one.
+const RULES: &str = "proxy_cache_rules";
+
 pub(super) fn read(top: &mut Section<'_>, upstreams: &[DeclaredUpstream]) -> Vec<DeclaredProject> {
     let mut seen = Vec::new();
     top.sections("projects", |section| {
@@ -95,6 +100,7 @@ fn read_metadata(section: &mut Section<'_>, is_proxy: bool) -> BTreeMap<String, 
             Value::Bool(value) => value.to_string(),
             Value::Integer(value) => value.to_string(),
             Value::Text(text) => text.clone(),
+            list @ Value::List(_) if key == RULES => json(list).to_string(),
             other => {
                 section.complain(
                     key,
@@ -112,33 +118,64 @@ fn read_metadata(section: &mut Section<'_>, is_proxy: bool) -> BTreeMap<String, 
             }
             Rule::Flag(Side::ProxyOnly) if !is_proxy => Some(NOT_A_PROXY.to_owned()),
             Rule::Flag(_) => None,
-            Rule::Limit if text.parse::<i32>().is_err() => Some(format!(
-                "expected a whole number, or -1 for no limit, found {text:?}"
-            )),
-            Rule::Limit if !is_proxy => Some(NOT_A_PROXY.to_owned()),
-            Rule::Limit => None,
             Rule::NotYet(neutral) if neutral.contains(&text.as_str()) => None,
             Rule::NotYet(neutral) => Some(format!(
                 "not supported in this version: expected {} or no such line",
                 neutral.join(" or ")
             )),
             Rule::Elsewhere(hint) => Some((*hint).to_owned()),
+            Rule::AsInApi if !is_proxy => Some(NOT_A_PROXY.to_owned()),
+            Rule::AsInApi => registry::check_project_setting(key, &text)
+                .err()
+                .map(|error| without_key(key, &error)),
         };
         match complaint {
             Some(complaint) => section.complain(key, complaint),
             None => _ = metadata.insert(key.to_owned(), text),
         }
     }
+    if let Err(error) = registry::check_project_filter(&metadata) {
+        section.complain(PATTERN, without_key(PATTERN, &error));
+    }
     metadata
+}
+
+/// What the API would say, less the key, which the place says already.
+fn without_key(key: &str, error: &registry::Error) -> String {
+    let text = error.to_string();
+    let said = match text.strip_prefix(key) {
+        Some(rest) => rest.trim_start_matches([':', ' ']),
+        None => text.as_str(),
+    };
+    said.strip_prefix("must be ")
+        .map_or_else(|| said.to_owned(), |wanted| format!("expected {wanted}"))
+}
+
+/// A list as the API takes it: the text of a JSON list.
+fn json(value: &Value) -> serde_json::Value {
+    match value {
+        Value::Null => serde_json::Value::Null,
+        Value::Bool(value) => (*value).into(),
+        Value::Integer(value) => value.to_string().into(),
+        Value::Float(value) => value.to_string().into(),
+        Value::Text(text) => text.as_str().into(),
+        Value::List(items) => items.iter().map(|item| json(&item.value)).collect(),
+        Value::Map(entries) => {
+            let pairs = entries
+                .iter()
+                .map(|entry| (entry.key.clone(), json(&entry.node.value)));
+            serde_json::Value::Object(pairs.collect())
+        }
+    }
 }
 
 enum Rule {
     /// True or false, and this version acts on it.
     Flag(Side),
-    /// A number, for a proxy cache; -1 or 0: no limit.
-    Limit,
     /// Asks for something this version does not do, unless it is one of these.
     NotYet(&'static [&'static str]),
+    /// A proxy project's, checked as the API checks it.
+    AsInApi,
     /// Belongs somewhere else.
     Elsewhere(&'static str),
 }
@@ -167,10 +204,11 @@ const METADATA: &[(&str, Rule)] = &[
     ),
     ("proxy_referrer_api", Rule::Flag(Side::ProxyOnly)),
     ("reuse_sys_cve_allowlist", Rule::Flag(Side::Any)),
-    ("proxy_speed_kb", Rule::Limit),
-    ("max_upstream_conn", Rule::Limit),
-    ("proxy_cache_filter_pattern", Rule::NotYet(&[])),
-    ("proxy_cache_filter_kind", Rule::NotYet(&[])),
+    ("proxy_speed_kb", Rule::AsInApi),
+    ("max_upstream_conn", Rule::AsInApi),
+    (PATTERN, Rule::AsInApi),
+    ("proxy_cache_filter_kind", Rule::AsInApi),
+    (RULES, Rule::AsInApi),
     ("enable_content_trust", Rule::NotYet(&["false"])),
     ("enable_content_trust_cosign", Rule::NotYet(&["false"])),
     ("prevent_vul", Rule::NotYet(&["false"])),

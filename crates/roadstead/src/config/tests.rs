@@ -223,7 +223,7 @@ fn declared_endpoints_and_projects_are_read_with_their_secrets() {
          - {{name: lab, type: docker-registry, url: 'https://lab:5000/x', insecure: true, description: d,\n   \
          credential: {{type: basic, access_key: me, access_secret_file: '{}'}}}}\n\
          projects:\n- {{name: dockerhub, public: true, registry: hub, revalidate_after: 5m,\n   \
-         metadata: {{proxy_cache_local_on_not_found: true, prevent_vul: 'false'}}}}\n- name: team\n",
+         metadata: {{proxy_cache_local_on_not_found: true, prevent_vul: 'false', max_upstream_conn: 4, proxy_cache_rules: [{{action: deny, tag: latest}}]}}}}\n- name: team\n",
         secret.display()
     );
     let config = load_with(
@@ -258,8 +258,10 @@ fn declared_endpoints_and_projects_are_read_with_their_secrets() {
         .map(|(key, value)| format!("{key}={value}"))
         .collect();
     let expected = [
+        "max_upstream_conn=4",
         "prevent_vul=false",
         "proxy_cache_local_on_not_found=true",
+        r#"proxy_cache_rules=[{"action":"deny","tag":"latest"}]"#,
         "public=true",
         "revalidate_after_seconds=300",
     ];

@@ -80,11 +80,10 @@ async fn set(asked: &Asked, access: &Access, key: String, value: String) -> Resu
     if !is_project_setting(&key) {
         return Err(refused(&format!("invalid key: {key}")));
     }
-    let settings = Settings::from([(key, value)]);
     let updated = asked
         .state
         .registry()
-        .update_project(access, settings, Utc::now())
+        .update_project_setting(access, &key, value, Utc::now())
         .await;
     updated
         .map(|()| StatusCode::OK)

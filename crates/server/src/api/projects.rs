@@ -85,15 +85,20 @@ impl ProjectBody {
     }
 }
 
-/// The settings that are set: an empty value means that the key is not.
+/// The settings that are set: an empty value means that the key is not. Filters are a proxy project's only.
 pub(super) fn set_keys(project: &Project) -> BTreeMap<String, String> {
     let pairs = project
         .metadata
         .iter()
-        .filter(|(_, value)| !value.is_empty());
+        .filter(|(_, value)| !value.is_empty())
+        .filter(|(key, _)| project.upstream_id.is_some() || !is_filter(key));
     pairs
         .map(|(key, value)| (key.clone(), value.clone()))
         .collect()
+}
+
+fn is_filter(key: &str) -> bool {
+    key.starts_with("proxy_cache_filter_") || key == "proxy_cache_rules"
 }
 
 #[derive(Deserialize)]

@@ -465,6 +465,29 @@ pub(super) const MISTAKES: &[(&str, &[&str])] = &[
         "projects: [{name: p, metadata: {retention: 5}}]",
         &["metadata.retention: ", "unknown key"],
     ),
+    (
+        "registries: [{name: r, type: docker-hub}]\nprojects: [{name: p, registry: r, metadata: {max_upstream_conn: 0}}]",
+        &["metadata.max_upstream_conn: ", "expected -1, for no limit"],
+    ),
+    (
+        "registries: [{name: r, type: docker-hub}]\nprojects: [{name: p, registry: r, metadata: {proxy_cache_filter_pattern: 'a/**'}}]",
+        &[
+            "metadata.proxy_cache_filter_pattern: ",
+            "proxy_cache_filter_kind is needed",
+        ],
+    ),
+    (
+        "registries: [{name: r, type: docker-hub}]\nprojects: [{name: p, registry: r, metadata: {proxy_cache_filter_pattern: '(', proxy_cache_filter_kind: regex}}]",
+        &["metadata.proxy_cache_filter_pattern: ", "is invalid"],
+    ),
+    (
+        "registries: [{name: r, type: docker-hub}]\nprojects: [{name: p, registry: r, metadata: {proxy_cache_rules: [{action: forbid}]}}]",
+        &["metadata.proxy_cache_rules: ", "rule 1: unknown variant"],
+    ),
+    (
+        "projects: [{name: p, metadata: {proxy_speed_kb: 8}}]",
+        &["metadata.proxy_speed_kb: ", "no proxy cache"],
+    ),
     ("a: [", &["roadstead.yml:", "not valid YAML"]),
     (
         "http: {port: 80}\nhttp: {port: 81}",
