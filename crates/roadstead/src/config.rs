@@ -62,7 +62,7 @@ pub struct Config {
     pub database_url: Secret,
     /// The first administrator's password (`harbor_admin_password`); used only while there is no administrator.
     pub admin_password: Option<Secret>,
-    /// The proxy upstreams are reached through (`proxy`); `None` leaves it to `HTTP_PROXY` and its like.
+    /// The proxy upstreams are reached through: of `proxy`, else of `HTTP_PROXY` and its like; `None`: directly.
     pub outbound_proxy: Option<OutboundProxy>,
     /// The variables that clouds' sources of credentials follow (`AWS_…` and their like).
     pub cloud_environment: upstream::Environment,
@@ -101,7 +101,7 @@ pub struct OutboundProxy {
     pub http: Option<Secret>,
     /// For `https://` upstreams.
     pub https: Option<Secret>,
-    /// Hosts, domains and networks that are reached directly; `None` where the file is silent.
+    /// Hosts, domains and networks that are reached directly; `None` where nobody says.
     pub no_proxy: Option<Vec<String>>,
 }
 
@@ -264,7 +264,7 @@ impl Config {
                 Some(Secret::new(text))
             })
             .or(declared_password);
-        let outbound_proxy = egress::read(top);
+        let outbound_proxy = egress::read(top, sources);
         let log = observe::read_log(top, sources);
         let metric = observe::read_metric(top, listen.address);
         let upload_expiry = storage::read_upload_expiry(top);
