@@ -1,6 +1,7 @@
 //! The command line: what can be typed. What a configuration may say is [`crate::config`].
 
 pub mod check_config;
+pub mod egress;
 pub mod serve;
 
 use clap::{Parser, Subcommand};
@@ -14,6 +15,8 @@ pub enum Command {
     Serve(Flags),
     /// Check the configuration as `serve` would read it, show it with its defaults, and stop
     CheckConfig(Flags),
+    /// List the hosts a firewall must allow for the endpoints of the file and the database
+    Egress(egress::EgressFlags),
 }
 
 /// A container registry whose first job is the proxy cache.

@@ -8,5 +8,6 @@ fn main() -> ExitCode {
     match cli::parse() {
         Command::Serve(flags) => cli::serve::run(&flags),
         Command::CheckConfig(flags) => cli::check_config::run(&flags),
+        Command::Egress(flags) => cli::egress::run(&flags),
     }
 }

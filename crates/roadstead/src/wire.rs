@@ -195,15 +195,21 @@ async fn flush(registry: Registry) {
 fn registry_config(config: &Config) -> registry::Config {
     registry::Config {
         pullthrough: pullthrough::Config::default(),
-        upstream: upstream::Config {
-            user_agent: concat!("roadstead/", env!("CARGO_PKG_VERSION")).to_owned(),
-            proxy: config.outbound_proxy.as_ref().map(proxy),
-            environment: config.cloud_environment.clone(),
-            ..upstream::Config::default()
-        },
+        upstream: upstream_config(config),
         janitor_period: config.janitor_period,
         upload_expiry: config.upload_expiry,
         orphan_grace: ORPHAN_GRACE,
+    }
+}
+
+/// How other registries are talked to.
+pub(crate) fn upstream_config(config: &Config) -> upstream::Config {
+    upstream::Config {
+        user_agent: concat!("roadstead/", env!("CARGO_PKG_VERSION")).to_owned(),
+        proxy: config.outbound_proxy.as_ref().map(proxy),
+        environment: config.cloud_environment.clone(),
+        credential_helpers: config.credential_helpers.clone(),
+        ..upstream::Config::default()
     }
 }
 
