@@ -225,3 +225,37 @@ fn an_origin_is_scheme_host_and_port() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_cloud_is_reached_by_the_proxy_and_this_machines_metadata_never() {
+    let proxy = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let metadata = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let upstream = "https://r.example";
+    let endpoint = Endpoint {
+        id: 1,
+        name: "one".into(),
+        kind: Kind::AwsEcr,
+        url: upstream.into(),
+        credential: None,
+        is_insecure: false,
+        ca_certificate: None,
+        options: Options {
+            proxy: Some(format!("http://{}", proxy.local_addr().unwrap()).into()),
+            ..Options::default()
+        },
+    };
+    let ways = Ways::new(endpoint, url(upstream), Config::default());
+    let place = format!("http://{}/", metadata.local_addr().unwrap());
+    let (cloud, machine) = (ways.cloud().unwrap(), ways.machine().unwrap());
+    // Who is connected to is the point; neither answers.
+    tokio::select! {
+        _ = cloud.get(&place).send() => panic!("nobody answers"),
+        _ = metadata.accept() => panic!("the cloud is behind the proxy"),
+        arrived = proxy.accept() => drop(arrived.unwrap()),
+    }
+    tokio::select! {
+        _ = machine.get(&place).send() => panic!("nobody answers"),
+        _ = proxy.accept() => panic!("metadata is on this machine"),
+        arrived = metadata.accept() => drop(arrived.unwrap()),
+    }
+}
