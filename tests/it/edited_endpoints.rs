@@ -1,7 +1,10 @@
 //! Endpoints that become another registry, or are asked as somebody else, while projects pull from them: what is cached
 //! stays, and is not taken for an answer of the one that is asked now.
 
+use std::time::{Duration, Instant};
+
 use http::Method;
+use oci::Digest;
 use serde_json::{Value, json};
 use tests::fake::FakeUpstream;
 use tests::{Client, Setup, TestServer};
@@ -30,6 +33,19 @@ async fn edited(upstream: &FakeUpstream) -> (TestServer, String) {
     (server, path)
 }
 
+/// A pull has its last byte a moment before the blob is recorded.
+async fn is_held(client: &Client, repository: &str, blob: &Digest) {
+    let started = Instant::now();
+    loop {
+        let answer = client.blob(repository, blob).await.expect(200);
+        if answer.outcome() == "hit" {
+            return;
+        }
+        assert!(started.elapsed() < Duration::from_secs(30), "{answer:?}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
 async fn outcome(client: &Client, repository: &str) -> String {
     let answer = client.manifest(repository, "v1").await.expect(200);
     answer.outcome().to_owned()
@@ -43,6 +59,7 @@ async fn a_tag_is_asked_about_again_after_an_edit_of_url_credential_or_type() {
     let (server, path) = edited(&upstream).await;
     let (admin, client) = (server.admin(), server.anonymous());
     client.pull("hub/app", "v1").await;
+    is_held(&client, "hub/app", &image.layer_digests[0]).await;
     assert_eq!(outcome(&client, "hub/app").await, "hit");
     // What a registry cannot see changes nothing.
     let same = json!({ "description": "d", "access_key": "first", "access_secret": "one", "url": upstream.url(),
@@ -103,6 +120,7 @@ async fn what_one_account_fetched_is_not_served_where_another_is_refused() {
     let (server, path) = edited(&upstream).await;
     let (admin, client) = (server.admin(), server.anonymous());
     client.pull("hub/app", "v1").await;
+    is_held(&client, "hub/app", layer).await;
     client.manifest("beside/other", "v1").await.expect(200);
     client.manifest("hub/other", "v1").await.expect(200);
     upstream.clear();
