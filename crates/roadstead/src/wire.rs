@@ -71,11 +71,7 @@ impl App {
                 config.storage_root.display()
             )
         })?;
-        let keys = auth::Config {
-            token_ttl: TOKEN_TTL,
-            keys_dir: config.data.join("keys"),
-        };
-        let auth = Auth::open(keys, db.clone()).await?;
+        let auth = Auth::open(auth_config(config), db.clone()).await?;
         let generated_password = ensure_admin(config, &auth).await?;
         let registry = Registry::new(registry_config(config), db.clone(), store, auth.clone());
         registry
@@ -203,6 +199,13 @@ fn registry_config(config: &Config) -> registry::Config {
 }
 
 /// How other registries are talked to.
+pub(crate) fn auth_config(config: &Config) -> auth::Config {
+    auth::Config {
+        token_ttl: TOKEN_TTL,
+        keys_dir: config.data.join("keys"),
+    }
+}
+
 pub(crate) fn upstream_config(config: &Config) -> upstream::Config {
     upstream::Config {
         user_agent: concat!("roadstead/", env!("CARGO_PKG_VERSION")).to_owned(),

@@ -130,11 +130,6 @@ impl Breaker {
         }
     }
 
-    /// What it did, while it is taken to be out of reach.
-    pub fn trouble(&self) -> Option<String> {
-        self.lock().open.as_ref().map(|open| open.reason.clone())
-    }
-
     fn lock(&self) -> MutexGuard<'_, State> {
         // No code panics while holding it, and a stale state would still be a state.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)

@@ -1,7 +1,7 @@
 //! A registry's questions and answers, as the rest of the program asks them.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,10 +14,12 @@ use crate::account::Accounts;
 use crate::body::Pace;
 use crate::budget::Budget;
 use crate::egress::Ways;
+use crate::front::Front;
 use crate::provider::{self, docker_hub};
 use crate::request::{Answer, Request, Sender, Turn};
 use crate::{
-    Ask, BlobStream, Breaker, Config, Endpoint, Error, Figures, Kind, Limits, Patience, body,
+    Ask, BlobStream, Breaker, Config, Diagnosis, Endpoint, Error, Figures, Kind, Limits, Patience,
+    PingStep, body, ping,
 };
 
 /// How long a check of a cached tag waits for a free connection: the copy is at hand.
@@ -40,6 +42,8 @@ struct Inner {
     config: Config,
     base: Url,
     sender: Sender,
+    /// What stands before the registry, where the endpoint's URL is not the registry's.
+    front: Option<Front>,
 }
 
 /// What a registry says of a manifest without sending it. A registry need not say any of it.
@@ -97,6 +101,7 @@ impl Client {
         ways.check()?;
         let accounts = Accounts::of(&endpoint, &ways)?;
         let has_credential = accounts.have_credentials();
+        let front = Front::of(&endpoint, config, &ways)?;
         let inner = Inner {
             id: endpoint.id,
             name: endpoint.name,
@@ -105,6 +110,7 @@ impl Client {
             config: config.clone(),
             base,
             sender: Sender::new(ways, accounts, limits, is_docker_hub),
+            front,
         };
         Ok(Self {
             inner: Arc::new(inner),
@@ -123,12 +129,30 @@ impl Client {
 
     /// What its accounts may still ask, as far as the registry says.
     pub fn budgets(&self) -> Vec<Budget> {
-        self.inner.sender.accounts().budgets(Utc::now())
+        self.known().sender.accounts().budgets(Utc::now())
     }
 
     /// What has been counted about it, for metrics.
     pub fn figures(&self) -> Figures {
-        self.inner.sender.figures(Utc::now())
+        self.known().sender.figures(Utc::now())
+    }
+
+    /// Where what is asked is counted.
+    fn known(&self) -> &Inner {
+        let behind = self.inner.front.as_ref().and_then(Front::known);
+        behind.map_or(&self.inner, |client| &client.inner)
+    }
+
+    /// The client to ask in this one's stead, where the endpoint's URL is not the registry's.
+    pub(crate) async fn behind(&self) -> Result<Option<Self>, Error> {
+        let Some(front) = &self.inner.front else {
+            return Ok(None);
+        };
+        let client = front.registry().await?;
+        Ok(Some(Self {
+            inner: Arc::clone(&client.inner),
+            project: self.project.clone(),
+        }))
     }
 
     /// The endpoint's number.
@@ -148,7 +172,7 @@ impl Client {
 
     /// Whether a question that a cached copy can answer is worth asking.
     pub fn breaker(&self) -> &Breaker {
-        self.inner.sender.breaker()
+        self.known().sender.breaker()
     }
 
     /// Which manifest `reference` names now.
@@ -161,6 +185,9 @@ impl Client {
         reference: &Reference,
         patience: Patience,
     ) -> Result<ManifestHead, Error> {
+        if let Some(behind) = self.behind().await? {
+            return Box::pin(behind.head_manifest(repository, reference, patience)).await;
+        }
         let request = self.manifest_request(Method::HEAD, repository, reference)?;
         if patience == Patience::Revalidate {
             self.inner.sender.spare(Utc::now())?;
@@ -194,6 +221,9 @@ impl Client {
         reference: &Reference,
         patience: Patience,
     ) -> Result<FetchedManifest, Error> {
+        if let Some(behind) = self.behind().await? {
+            return Box::pin(behind.manifest(repository, reference, patience)).await;
+        }
         let request = self.manifest_request(Method::GET, repository, reference)?;
         let turn = self.turn(patience).await?;
         let asked = async {
@@ -222,6 +252,9 @@ impl Client {
     /// # Errors
     /// Any [`Error`].
     pub async fn head_blob(&self, repository: &str, digest: &Digest) -> Result<BlobHead, Error> {
+        if let Some(behind) = self.behind().await? {
+            return Box::pin(behind.head_blob(repository, digest)).await;
+        }
         let request = self.blob_request(Method::HEAD, repository, digest)?;
         let turn = self.turn(Patience::Cold).await?;
         let asked = async {
@@ -248,6 +281,9 @@ impl Client {
         digest: &Digest,
         offset: u64,
     ) -> Result<BlobBody, Error> {
+        if let Some(behind) = self.behind().await? {
+            return Box::pin(behind.blob(repository, digest, offset)).await;
+        }
         let request = self
             .blob_request(Method::GET, repository, digest)?
             .starting_at(offset);
@@ -278,19 +314,36 @@ impl Client {
     ///
     /// # Errors
     /// What failed, at which step, and what to do.
-    pub async fn ping(&self) -> Result<(), Error> {
-        let request = Request::new(Method::GET, self.inner.sender.v2_url(), String::new());
+    pub async fn ping(&self) -> Result<(), Diagnosis> {
+        match self.behind().await {
+            Ok(Some(behind)) => return Box::pin(behind.ping()).await,
+            Ok(None) => {}
+            Err(error) => {
+                let endpoint = self.inner.sender.endpoint();
+                return Err(ping::diagnose(&error, PingStep::Credentials, endpoint));
+            }
+        }
+        let sender = &self.inner.sender;
+        let request = Request::new(Method::GET, sender.v2_url(), String::new());
+        // How far it came, for whoever is told that it failed.
+        let reached = Mutex::new(PingStep::Challenge);
         let asked = async {
-            match self.inner.sender.send(&request).await {
+            let next = match sender.is_token_wanted().await? {
+                true => PingStep::Token,
+                false => PingStep::Answer,
+            };
+            *reached.lock().unwrap_or_else(PoisonError::into_inner) = next;
+            match sender.send(&request).await {
                 Ok(_) => Ok(()),
                 Err(Error::Refused { .. }) if !self.inner.has_credential => Ok(()),
                 Err(error) => Err(error),
             }
         };
-        let (sender, limit) = (&self.inner.sender, self.answer_timeout());
-        sender
-            .within(Ask::Ping, limit, &Turn::default(), asked)
-            .await
+        let turn = Turn::default();
+        let outcome = sender.within(Ask::Ping, self.answer_timeout(), &turn, asked);
+        let outcome = outcome.await;
+        let reached = reached.into_inner().unwrap_or_else(PoisonError::into_inner);
+        outcome.map_err(|error| ping::diagnose(&error, reached, sender.endpoint()))
     }
 
     /// Asks the registry for any answer at all, on the breaker's behalf: see [`crate::Verdict::SkipAndProbe`].

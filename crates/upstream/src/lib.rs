@@ -7,6 +7,7 @@ mod budget;
 mod client;
 mod error;
 mod figures;
+mod front;
 mod kind;
 mod limits;
 mod listing;

@@ -23,6 +23,9 @@ impl Client {
     /// # Errors
     /// Any [`Error`]. A list that breaks off is an error, not a shorter list.
     pub async fn tags(&self, repository: &str) -> Result<Vec<String>, Error> {
+        if let Some(behind) = self.behind().await? {
+            return Box::pin(behind.tags(repository)).await;
+        }
         let mut url = self.url(repository, "tags", "list")?;
         url.query_pairs_mut()
             .append_pair("n", &TAGS_PER_PAGE.to_string());
@@ -73,6 +76,9 @@ impl Client {
         digest: &Digest,
         artifact_type: Option<&str>,
     ) -> Result<Vec<Descriptor>, Error> {
+        if let Some(behind) = self.behind().await? {
+            return Box::pin(behind.referrers(repository, digest, artifact_type)).await;
+        }
         let mut url = self.url(repository, "referrers", digest.as_str())?;
         if let Some(artifact_type) = artifact_type {
             url.query_pairs_mut()

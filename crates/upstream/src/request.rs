@@ -17,7 +17,7 @@ use crate::egress::{self, Ways};
 use crate::figures::Counters;
 use crate::limits::Slot;
 use crate::token::Pass;
-use crate::{Ask, Breaker, Error, Figures, Limits};
+use crate::{Ask, Breaker, Endpoint, Error, Figures, Limits};
 
 /// A content network may have its own redirects; more than this is a loop.
 const MAX_REDIRECTS: usize = 5;
@@ -178,7 +178,7 @@ impl Sender {
 
     pub(crate) fn figures(&self, now: DateTime<Utc>) -> Figures {
         Figures {
-            is_open: self.breaker.trouble().is_some(),
+            is_open: self.breaker.outage().is_some(),
             in_use: self.limits.in_use(),
             budgets: self.accounts.budgets(now),
             ..self.counters.figures()
@@ -247,6 +247,22 @@ impl Sender {
         self.counters.answered(ask, told, start.elapsed());
         self.breaker.record(Asker::Request, told, Utc::now());
         outcome
+    }
+
+    /// The endpoint that is asked.
+    pub(crate) fn endpoint(&self) -> &Endpoint {
+        self.ways.endpoint()
+    }
+
+    /// The registry's first answer, to somebody without a pass: whether it asks for a token.
+    pub(crate) async fn is_token_wanted(&self) -> Result<bool, Error> {
+        let url = self.ways.v2_url();
+        let asked = send_once(&self.ways.data()?, Method::GET, &url, &HeaderMap::new()).await;
+        let response = self.ways.by_proxy(&url, asked)?;
+        Ok(matches!(
+            challenge(response.headers()),
+            Some(Challenge::Bearer { .. })
+        ))
     }
 
     /// Whether the registry answers at all: anything, to somebody without a pass.

@@ -36,6 +36,8 @@ pub struct UpstreamState {
 /// What a registry's rate limit leaves one credential.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UpstreamBudget {
+    /// The credential's user name; `None` for nobody.
+    pub account: Option<String>,
     /// How many requests it allows in `window`.
     pub limit: Option<u64>,
     /// How many of them are left.
@@ -160,9 +162,19 @@ fn state(
     }
 }
 
-/// THE PLACE where the client's budgets are shown: nothing is known of them yet.
-fn budgets(_: Client) -> Vec<UpstreamBudget> {
-    Vec::new()
+fn budgets(client: Client) -> Vec<UpstreamBudget> {
+    // What nothing is known of is not worth a line.
+    let known = client.budgets().into_iter();
+    let known = known.filter(|budget| budget.remaining.is_some() || budget.held_until.is_some());
+    known
+        .map(|budget| UpstreamBudget {
+            account: budget.account,
+            limit: budget.limit,
+            remaining: budget.remaining,
+            window: budget.window,
+            held_until: budget.held_until,
+        })
+        .collect()
 }
 
 async fn answer_in_time(client: &Client) -> std::result::Result<(), String> {

@@ -1,12 +1,14 @@
 //! What a form suggests for each kind of endpoint, in Harbor's words. Suggestions only: anything else may be typed.
 
+use upstream::{CredentialPattern, PatternKind};
+
 /// The addresses and credentials usual for a kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UpstreamSuggestions {
     /// `EndpointPatternTypeFix`: the first address and no other; `…List`: one of them, or another; `…Standard`: any.
     pub endpoint_type: &'static str,
     /// Names and addresses.
-    pub endpoints: Vec<(&'static str, &'static str)>,
+    pub endpoints: Vec<(String, String)>,
     /// `AccessKeyTypeFix` or `AccessKeyTypeStandard`.
     pub access_key_type: &'static str,
     /// The fixed key.
@@ -19,35 +21,27 @@ pub struct UpstreamSuggestions {
 
 /// The suggestions for one of [`crate::upstream_kinds`].
 pub fn upstream_suggestions(kind: &str) -> UpstreamSuggestions {
-    let standard = UpstreamSuggestions {
-        endpoint_type: "EndpointPatternTypeStandard",
-        endpoints: Vec::new(),
+    let known = kind.parse().map(upstream::suggestions).ok();
+    let (endpoint, credential) =
+        known.map_or((None, None), |known| (known.endpoint, known.credential));
+    let standard = CredentialPattern {
         access_key_type: "AccessKeyTypeStandard",
         access_key_data: "",
         access_secret_type: "AccessSecretTypeStandard",
         access_secret_data: "",
     };
-    let fixed = |name, url| UpstreamSuggestions {
-        endpoint_type: "EndpointPatternTypeFix",
-        endpoints: vec![(name, url)],
-        ..standard.clone()
-    };
-    match kind {
-        "docker-hub" => fixed("hub.docker.com", "https://hub.docker.com"),
-        "github-ghcr" => fixed("ghcr.io", "https://ghcr.io"),
-        "google-gcr" => UpstreamSuggestions {
-            endpoint_type: "EndpointPatternTypeList",
-            endpoints: vec![
-                ("gcr.io", "https://gcr.io"),
-                ("us.gcr.io", "https://us.gcr.io"),
-                ("eu.gcr.io", "https://eu.gcr.io"),
-                ("asia.gcr.io", "https://asia.gcr.io"),
-            ],
-            access_key_type: "AccessKeyTypeFix",
-            access_key_data: "_json_key",
-            access_secret_type: "AccessSecretTypeFile",
-            access_secret_data: "No Change",
-        },
-        _ => standard,
+    let credential = credential.unwrap_or(standard);
+    let pattern = endpoint
+        .as_ref()
+        .map_or(PatternKind::Standard, |endpoint| endpoint.kind);
+    UpstreamSuggestions {
+        endpoint_type: pattern.as_str(),
+        endpoints: endpoint
+            .map(|endpoint| endpoint.endpoints)
+            .unwrap_or_default(),
+        access_key_type: credential.access_key_type,
+        access_key_data: credential.access_key_data,
+        access_secret_type: credential.access_secret_type,
+        access_secret_data: credential.access_secret_data,
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
+use auth::Auth;
 use metadata::{Db, Page};
 use serde::Serialize;
 use upstream::{Credential, Endpoint, Options};
@@ -76,7 +77,7 @@ fn list(config: &Config) -> (Vec<Row>, Vec<String>) {
     let is_declared = |name: &str| config.upstreams.iter().any(|own| own.name == name);
     let others = stored
         .iter()
-        .filter(|saved| !is_declared(&saved.name))
+        .filter(|(saved, _)| !is_declared(&saved.name))
         .map(of_stored);
     for endpoint in declared.chain(others) {
         match endpoint.and_then(|endpoint| rows_of(&endpoint, config)) {
@@ -108,7 +109,7 @@ fn rows_of(endpoint: &Endpoint, config: &Config) -> Result<Vec<Row>, String> {
 }
 
 /// The endpoints of the database, if there is one: none is made for this.
-fn stored(config: &Config) -> anyhow::Result<Vec<metadata::Upstream>> {
+fn stored(config: &Config) -> anyhow::Result<Vec<Stored>> {
     let url = config.database_url.expose();
     if is_missing(url) {
         return Ok(Vec::new());
@@ -119,13 +120,35 @@ fn stored(config: &Config) -> anyhow::Result<Vec<metadata::Upstream>> {
         })
         .await?;
         let found = db.list_upstreams(&Page::all()).await?;
-        anyhow::Ok(found.items)
+        let auth = Auth::open(wire::auth_config(config), db).await?;
+        let with_options = |saved: metadata::Upstream| {
+            let options = opened(&auth, &saved);
+            (saved, options)
+        };
+        anyhow::Ok(found.items.into_iter().map(with_options).collect())
     };
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("no thread could be started")?
         .block_on(read)
+}
+
+/// An endpoint of the database, and its options or why they cannot be read.
+type Stored = (metadata::Upstream, Result<Options, String>);
+
+fn opened(auth: &Auth, saved: &metadata::Upstream) -> Result<Options, String> {
+    let Some(sealed) = &saved.options else {
+        return Ok(Options::default());
+    };
+    let unreadable = || {
+        format!(
+            "endpoint {}: its options cannot be read with this key",
+            saved.name
+        )
+    };
+    let text = auth.unseal(sealed).map_err(|_| unreadable())?;
+    serde_json::from_slice(&text).map_err(|_| unreadable())
 }
 
 /// Whether a database is a file that is not there yet, or lives in memory alone.
@@ -151,21 +174,32 @@ fn of_declared(declared: &DeclaredUpstream) -> Result<Endpoint, String> {
         &declared.kind,
         &declared.url,
         account.map(|account| account.access_key.as_str()),
+        declared.options.clone(),
     )
 }
 
-fn of_stored(saved: &metadata::Upstream) -> Result<Endpoint, String> {
+fn of_stored(saved: &Stored) -> Result<Endpoint, String> {
+    let (saved, options) = saved;
+    let options = options.clone()?;
     let account = saved.access_key.as_deref();
-    endpoint(saved.id, &saved.name, &saved.kind, &saved.url, account)
+    endpoint(
+        saved.id,
+        &saved.name,
+        &saved.kind,
+        &saved.url,
+        account,
+        options,
+    )
 }
 
-/// An endpoint without its secrets: which hosts it needs does not depend on them.
+/// An endpoint without its password: which hosts it needs does not depend on them.
 fn endpoint(
     id: i64,
     name: &str,
     kind: &str,
     url: &str,
     access_key: Option<&str>,
+    options: Options,
 ) -> Result<Endpoint, String> {
     let kind = kind
         .parse()
@@ -181,7 +215,7 @@ fn endpoint(
         }),
         is_insecure: false,
         ca_certificate: None,
-        options: Options::default(),
+        options,
     })
 }
 

@@ -70,6 +70,8 @@ struct Credential {
 #[derive(Serialize)]
 struct RateLimit {
     #[serde(skip_serializing_if = "Option::is_none")]
+    account: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     limit: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     remaining: Option<u64>,
@@ -82,6 +84,7 @@ struct RateLimit {
 impl From<UpstreamBudget> for RateLimit {
     fn from(budget: UpstreamBudget) -> Self {
         Self {
+            account: budget.account,
             limit: budget.limit,
             remaining: budget.remaining,
             window_seconds: budget.window.map(|window| window.as_secs()),

@@ -77,6 +77,11 @@ impl Ways {
         &self.config
     }
 
+    /// The endpoint these are the ways of.
+    pub(crate) fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
     /// The registry's own URL.
     pub(crate) fn upstream(&self) -> &Url {
         &self.upstream

@@ -18,7 +18,10 @@ async fn a_credential_goes_to_its_own_host_on_another_port_and_to_no_other_host(
         format!("http://127.0.0.2:{port}/token"),
     ] {
         fake.set_token_realm(&realm);
-        let outcome = client_as(&fake, "u", "p").ping().await;
+        let outcome = client_as(&fake, "u", "p")
+            .ping()
+            .await
+            .map_err(|failed| failed.error);
         assert!(
             matches!(&outcome, Err(Error::Configuration { reason }) if reason.contains("`token_hosts`")),
             "{outcome:?}"
@@ -29,7 +32,10 @@ async fn a_credential_goes_to_its_own_host_on_another_port_and_to_no_other_host(
     fake.set_token_realm(&format!("{}/token", other.url()));
     // The token is not one of `fake`'s, but the credential was shown where it may be.
     assert_eq!(
-        client_as(&fake, "u", "p").ping().await,
+        client_as(&fake, "u", "p")
+            .ping()
+            .await
+            .map_err(|failed| failed.error),
         Err(Error::Refused { status: 401 })
     );
     assert_eq!(other.token_requests(), 1);

@@ -10,6 +10,7 @@ mod manifests;
 mod names;
 mod outages;
 mod peer;
+mod providers;
 mod proxies;
 mod tls;
 mod tokens;

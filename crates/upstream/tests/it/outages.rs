@@ -82,7 +82,7 @@ async fn a_client_is_made_while_its_registry_is_away() {
     fake.set_mode(Mode::RefuseConnections);
     let client = fake.client().unwrap();
     assert!(matches!(
-        client.ping().await,
+        client.ping().await.map_err(|failed| failed.error),
         Err(Error::Unreachable { .. })
     ));
 }

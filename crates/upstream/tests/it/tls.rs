@@ -27,7 +27,8 @@ fn client(
     })
 }
 
-fn of_tls(outcome: Result<(), Error>) -> String {
+fn of_tls(outcome: Result<(), upstream::Diagnosis>) -> String {
+    let outcome = outcome.map_err(|failed| failed.error);
     match outcome {
         Err(Error::Unreachable {
             step: Step::Tls,
@@ -78,12 +79,13 @@ async fn a_registry_that_wants_a_client_certificate_gets_the_endpoints() {
         })
     };
     with(Some(&authority)).ping().await.unwrap();
-    assert!(with(None).ping().await.unwrap_err().is_outage());
+    assert!(with(None).ping().await.unwrap_err().error.is_outage());
     assert!(
         with(Some(&Authority::new()))
             .ping()
             .await
             .unwrap_err()
+            .error
             .is_outage()
     );
     assert_eq!(fake.requests().len(), 1);

@@ -254,13 +254,20 @@ async fn a_ping_tells_a_wrong_credential_from_none() {
         client_as(&fake, "u", "p").ping().await.unwrap();
         fake.client().unwrap().ping().await.unwrap();
         assert_eq!(
-            client_as(&fake, "u", "wrong").ping().await,
+            client_as(&fake, "u", "wrong")
+                .ping()
+                .await
+                .map_err(|failed| failed.error),
             Err(Error::Refused { status: 401 })
         );
     }
     fake.set_mode(Mode::Status(500, vec![]));
     assert_eq!(
-        fake.client().unwrap().ping().await,
+        fake.client()
+            .unwrap()
+            .ping()
+            .await
+            .map_err(|failed| failed.error),
         Err(Error::Failed { status: 500 })
     );
 }
