@@ -368,7 +368,7 @@ pub(super) const MISTAKES: &[(&str, &[&str])] = &[
     ),
     (
         "registries: [{name: r, type: quay}]\nprojects: [{name: p, registry: r, metadata: {max_upstream_conn: many}}]",
-        &["metadata.max_upstream_conn: ", "expected a whole number"],
+        &["metadata.max_upstream_conn: ", "expected -1, for no limit"],
     ),
     (
         "projects: [{name: p, metadata: {proxy_speed_kb: 5}}]",
