@@ -47,6 +47,7 @@ async fn a_cached_digest_asks_nothing_upstream() {
     upstream.push_image("library/alpine", "3.20", &[b"base".to_vec()]);
     let server = hub(&upstream).await;
     let pulled = server.anonymous().pull("hub/library/alpine", "3.20").await;
+    server.settled().await;
     upstream.clear();
     let client = server.anonymous();
     let answer = client

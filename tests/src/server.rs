@@ -64,6 +64,13 @@ impl TestServer {
         self.running.metrics_url.as_deref()
     }
 
+    /// Waits until all that was fetched is kept and recorded, which is a moment after its readers have it.
+    pub async fn settled(&self) {
+        while self.running.registry.fills_in_flight() > 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
     /// Its data folder.
     pub fn data(&self) -> std::path::PathBuf {
         self.folder.path().join("data")

@@ -250,7 +250,7 @@ mod tests {
             }],
             received_bytes: 1024,
             latency: Latency {
-                buckets: vec![(0.1, 2), (f64::MAX, 1)],
+                buckets: vec![(0.1, 2), (f64::INFINITY, 1)],
                 sum_seconds: 1.5,
                 count: 3,
             },

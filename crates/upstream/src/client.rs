@@ -328,11 +328,14 @@ impl Client {
         // How far it came, for whoever is told that it failed.
         let reached = Mutex::new(PingStep::Challenge);
         let asked = async {
-            let next = match sender.is_token_wanted().await? {
-                true => PingStep::Token,
-                false => PingStep::Answer,
-            };
-            *reached.lock().unwrap_or_else(PoisonError::into_inner) = next;
+            // Nobody's first question is the whole test.
+            if self.inner.has_credential {
+                let next = match sender.is_token_wanted().await? {
+                    true => PingStep::Token,
+                    false => PingStep::Answer,
+                };
+                *reached.lock().unwrap_or_else(PoisonError::into_inner) = next;
+            }
             match sender.send(&request).await {
                 Ok(_) => Ok(()),
                 Err(Error::Refused { .. }) if !self.inner.has_credential => Ok(()),

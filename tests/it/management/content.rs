@@ -28,6 +28,7 @@ async fn a_cached_image_is_shown_with_its_tags_and_configuration() {
         (&json!(image.manifest_digest), None)
     );
     anonymous.pull("hub/library/alpine", "3.20").await;
+    server.settled().await;
     let listed = get(&anonymous, artifacts).await.expect(200);
     assert_eq!(listed.header("x-total-count"), "1");
     let artifact = &listed.json()[0];

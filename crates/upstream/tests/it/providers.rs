@@ -73,12 +73,12 @@ async fn an_ecr_token_that_is_refused_is_replaced_within_the_pull() {
 
 #[tokio::test]
 async fn a_wrong_amazon_key_is_told_as_such_and_never_reaches_the_registry() {
-    let (fake, _aws, client) = ecr(None, "AKIDRIGHT", "wrong").await;
+    let (fake, _aws, client) = ecr(None, "AKIDRIGHT", "nonsense").await;
     let error = pull(&client).await.unwrap_err();
     assert!(matches!(error, Error::Credential { .. }), "{error:?}");
     let told = client.ping().await.unwrap_err().to_string();
     assert!(told.starts_with("credentials"), "{told}");
-    assert!(!told.contains("wrong"), "{told}");
+    assert!(!told.contains("nonsense"), "{told}");
     assert_eq!(fake.count("GET", "/manifests/"), 0);
     assert_eq!(client.breaker().outage(), None);
 }
