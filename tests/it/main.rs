@@ -9,6 +9,7 @@ mod filters;
 mod hits;
 mod hosted;
 mod isolation;
+mod limits;
 mod management;
 mod outage;
 mod process;

@@ -27,6 +27,15 @@ impl Setup {
         self
     }
 
+    /// An endpoint with whatever else an operator would write between the braces.
+    pub fn endpoint_with(mut self, name: &str, kind: &str, url: &str, rest: &str) -> Self {
+        let _ = writeln!(
+            self.registries,
+            "  - {{name: {name}, type: {kind}, url: \"{url}\", {rest}}}"
+        );
+        self
+    }
+
     /// An endpoint with credentials.
     pub fn endpoint_as(
         mut self,

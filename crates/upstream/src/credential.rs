@@ -19,6 +19,7 @@ use std::time::Duration;
 use chrono::Utc;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
+use serde::Deserialize;
 use tokio::task::AbortHandle;
 use url::Url;
 
@@ -92,6 +93,11 @@ impl Source {
         // Harbor's portal saves empty fields for "none".
         let credential = credential
             .filter(|credential| !credential.username.is_empty() || !credential.secret.is_empty());
+        let of_file = credential
+            .filter(|own| endpoint.kind == Kind::Quay && own.username == QUAY_JSON_FILE)
+            .map(|own| of_quay_file(&own.secret))
+            .transpose()?;
+        let credential = of_file.as_ref().or(credential);
         Ok(match maker(endpoint, credential, ways)? {
             Some(maker) => Some(Self::made_by(maker)),
             // Harbor sends an empty access key for "nobody".
@@ -169,6 +175,27 @@ impl Source {
         };
         flight.await.map(Some)
     }
+}
+
+/// The access key by which Harbor says that a Quay endpoint's secret is a file.
+const QUAY_JSON_FILE: &str = "json_file";
+
+/// Harbor's form for Quay: `{"account_name": …, "docker_cli_password": …}`.
+fn of_quay_file(text: &str) -> Result<Credential, Error> {
+    #[derive(Deserialize)]
+    struct File {
+        account_name: String,
+        docker_cli_password: String,
+    }
+    let file: File = serde_json::from_str(text).map_err(|_| Error::Configuration {
+        reason: "its secret is no JSON with account_name and docker_cli_password, as the access key json_file says; \
+                 or give a robot's name and token"
+            .to_owned(),
+    })?;
+    Ok(Credential {
+        username: file.account_name,
+        secret: file.docker_cli_password,
+    })
 }
 
 /// Who makes the credential, by the endpoint's options or its kind. `None`: nobody, it is as it was typed in.

@@ -82,3 +82,32 @@ async fn a_wrong_amazon_key_is_told_as_such_and_never_reaches_the_registry() {
     assert_eq!(fake.count("GET", "/manifests/"), 0);
     assert_eq!(client.breaker().outage(), None);
 }
+
+#[tokio::test]
+async fn quay_takes_a_robot_or_harbors_file() {
+    let fake = FakeUpstream::start().await;
+    fake.push_image("a", "v1", &[]);
+    fake.require_bearer("team+robot", "token");
+    let file = r#"{"account_name": "team+robot", "docker_cli_password": "token"}"#;
+    for (username, secret) in [("team+robot", "token"), ("json_file", file)] {
+        let endpoint = Endpoint {
+            kind: Kind::Quay,
+            credential: Some(Credential {
+                username: username.to_owned(),
+                secret: secret.to_owned(),
+            }),
+            ..fake.endpoint()
+        };
+        pull(&client(endpoint)).await.unwrap();
+    }
+    let broken = Endpoint {
+        kind: Kind::Quay,
+        credential: Some(Credential {
+            username: "json_file".to_owned(),
+            secret: "token".to_owned(),
+        }),
+        ..fake.endpoint()
+    };
+    let error = Client::new(broken, &upstream::Config::default()).unwrap_err();
+    assert!(error.to_string().contains("docker_cli_password"), "{error}");
+}
