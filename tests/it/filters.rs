@@ -305,6 +305,7 @@ async fn referrers_stay_local_where_the_project_says_so() {
     let server = open(&upstream).await;
     let client = server.anonymous();
     client.pull("hub/app", "1").await;
+    server.settled().await;
     set(&server, json!({ "proxy_referrer_api": "false" })).await;
     upstream.clear();
     let path = format!("/v2/hub/app/referrers/{}", image.manifest_digest);
@@ -326,6 +327,7 @@ async fn metrics_are_on_a_port_of_their_own() {
     let server = TestServer::start(setup).await;
     let metrics = Client::new(server.metrics_url().expect("metrics"), None);
     server.anonymous().pull("hub/app", "1").await;
+    server.settled().await;
     let scraped = metrics.get("/m").await.expect(200);
     let content_type = scraped.header("content-type");
     assert!(
