@@ -318,3 +318,79 @@ async fn settings_are_read_and_set_one_at_a_time() {
         .await
         .expect(401);
 }
+
+#[tokio::test]
+async fn a_filter_is_set_by_harbors_rules() {
+    let upstream = FakeUpstream::start().await;
+    let server = TestServer::start(Setup::new()).await;
+    let admin = server.admin();
+    let registry = number(&endpoint(&admin, "up", &upstream.url()).await);
+    let new =
+        |metadata| json!({ "project_name": "hub", "registry_id": registry, "metadata": metadata });
+    for (wrong, part) in [
+        (
+            json!({ "proxy_cache_filter_pattern": "library/**" }),
+            "proxy_cache_filter_kind is needed",
+        ),
+        (
+            json!({ "proxy_cache_filter_kind": "Regex" }),
+            "one of doublestar, regex",
+        ),
+        (
+            json!({ "proxy_cache_filter_pattern": "(", "proxy_cache_filter_kind": "regex" }),
+            "is invalid",
+        ),
+        (
+            json!({ "proxy_cache_rules": "[{\"action\":\"allow\"},{\"action\":\"deny\",\"tag\":\"[\"}]" }),
+            "rule 2",
+        ),
+        (json!({ "max_upstream_conn": "0" }), "a whole number from 1"),
+        (json!({ "proxy_speed_kb": "fast" }), "a whole number"),
+    ] {
+        let refused = post(&admin, "/projects", new(wrong)).await.expect(400);
+        assert!(refused.message().contains(part), "{}", refused.message());
+    }
+    let filter = json!({ "proxy_cache_filter_pattern": " */nginx ", "proxy_cache_filter_kind": "doublestar" });
+    post(&admin, "/projects", new(filter)).await.expect(201);
+    let shown = get(&admin, "/projects/hub").await.expect(200).json();
+    assert_eq!(shown["metadata"]["proxy_cache_filter_pattern"], "*/nginx");
+
+    let key = |key: &str| format!("/projects/hub/metadatas/{key}");
+    let kind = key("proxy_cache_filter_kind");
+    // The kind is held against the pattern there is: `*/nginx` is no regular expression, and no kind is no pattern's.
+    let regex = json!({ "proxy_cache_filter_kind": "regex" });
+    put(&admin, &kind, regex.clone()).await.expect(400);
+    delete(&admin, &kind).await.expect(400);
+    delete(&admin, &key("proxy_cache_filter_pattern"))
+        .await
+        .expect(200);
+    put(&admin, &kind, regex).await.expect(200);
+    delete(&admin, &kind).await.expect(200);
+    // By itself a pattern without a kind is a doublestar.
+    let alone = json!({ "proxy_cache_filter_pattern": "a/**" });
+    post(&admin, &key(""), alone.clone()).await.expect(200);
+    let rules = json!({ "proxy_cache_rules": "[ {\"action\": \"deny\"} ]" });
+    post(&admin, &key(""), rules).await.expect(200);
+    assert_eq!(
+        get(&admin, &key("")).await.expect(200).json(),
+        json!({ "public": "false", "proxy_cache_filter_pattern": "a/**", "proxy_cache_rules": "[{\"action\":\"deny\"}]" })
+    );
+
+    let hosted = post(&admin, "/projects/library/metadatas/", alone.clone())
+        .await
+        .expect(400);
+    assert_eq!(
+        hosted.message(),
+        "can not update the normal project with proxy cache filter metadata"
+    );
+    put(&admin, "/projects/library", json!({ "metadata": alone }))
+        .await
+        .expect(200);
+    assert_eq!(
+        get(&admin, "/projects/library/metadatas/")
+            .await
+            .expect(200)
+            .json(),
+        json!({ "public": "true" })
+    );
+}
