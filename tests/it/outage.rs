@@ -259,3 +259,57 @@ async fn a_rate_limit_that_names_its_end_is_passed_on() {
         "17"
     );
 }
+
+/// The types whose endpoints ask no other service for a credential; those that do have the same client behind it.
+const TYPES: [&str; 8] = [
+    "azure-acr",
+    "docker-hub",
+    "docker-registry",
+    "github-ghcr",
+    "google-gcr",
+    "harbor",
+    "jfrog-artifactory",
+    "quay",
+];
+
+#[tokio::test]
+async fn every_type_serves_what_is_cached_and_keeps_the_meaning_of_errors_for_what_is_not() {
+    for (mode, uncached, cached) in [
+        (Mode::Status(401, Vec::new()), 403, 200),
+        (Mode::Status(403, Vec::new()), 403, 200),
+        (Mode::Status(404, Vec::new()), 404, 404),
+        (Mode::Status(429, Vec::new()), 429, 200),
+        (Mode::Status(500, Vec::new()), 502, 200),
+        (Mode::Status(503, Vec::new()), 502, 200),
+        (Mode::Html, 502, 200),
+        (Mode::RefuseConnections, 502, 200),
+    ] {
+        let upstream = FakeUpstream::start().await;
+        let image = upstream.push_image("team/app", "v1", &[b"layer".to_vec()]);
+        upstream.push_image("team/app", "v2", &[b"other".to_vec()]);
+        let mut setup = Setup::new();
+        for kind in TYPES {
+            setup = setup
+                .endpoint(kind, kind, &upstream.url())
+                .proxy(kind, kind);
+        }
+        let server = TestServer::start(setup).await;
+        let client = server.anonymous();
+        for kind in TYPES {
+            client.pull(&format!("{kind}/team/app"), "v1").await;
+        }
+        upstream.set_mode(mode.clone());
+        for kind in TYPES {
+            let name = format!("{kind}/team/app");
+            let told = format!("{kind}, {mode:?}");
+            let by_tag = client.manifest(&name, "v1").await;
+            assert_eq!(by_tag.status.as_u16(), cached, "{told}");
+            // A cached digest asks nobody.
+            let digest = image.manifest_digest.as_str();
+            let by_digest = client.manifest(&name, digest).await;
+            assert_eq!(by_digest.status.as_u16(), 200, "{told}");
+            let other = client.manifest(&name, "v2").await;
+            assert_eq!(other.status.as_u16(), uncached, "{told}");
+        }
+    }
+}
