@@ -4,6 +4,7 @@ mod blobs;
 mod clouds;
 mod credentials_aws;
 mod egress;
+mod hostile;
 mod limits;
 mod lists;
 mod manifests;
