@@ -213,14 +213,15 @@ impl Ways {
             .no_proxy();
         if purpose != Purpose::Machine {
             builder = builder.proxy(Proxy::custom(move |url| proxies.choose(url).cloned()));
-            if let Some(identity) = trust::identity(&self.endpoint)? {
+            let identity = trust::identity(&self.endpoint)?;
+            if let Some(identity) = identity.filter(|_| purpose != Purpose::Cloud) {
                 builder = builder.identity(identity);
             }
         }
         if self.endpoint.options.http2 == Some(false) {
             builder = builder.http1_only();
         }
-        self.with_trust(builder, has_system_roots)?
+        self.with_trust(builder, purpose, has_system_roots)?
             .build()
             .map_err(|error| {
                 // Without the causes behind the error: a proxy's URL holds its password.
@@ -257,11 +258,15 @@ impl Ways {
     fn with_trust(
         &self,
         builder: ClientBuilder,
+        purpose: Purpose,
         has_system_roots: bool,
     ) -> Result<ClientBuilder, Error> {
         let own = trust::certificates(&self.endpoint)?;
         Ok(match (own.is_empty(), has_system_roots) {
-            (true, _) if self.endpoint.is_insecure => builder.tls_danger_accept_invalid_certs(true),
+            // What is said of the registry is not said of the cloud, which is shown keys.
+            (true, _) if self.endpoint.is_insecure && purpose != Purpose::Cloud => {
+                builder.tls_danger_accept_invalid_certs(true)
+            }
             (true, true) => builder,
             (false, true) => builder.tls_certs_merge(own),
             (_, false) => builder.tls_certs_only(own),
