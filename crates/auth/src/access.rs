@@ -250,7 +250,7 @@ impl Auth {
         &self,
         action: SystemAction,
     ) -> Result<bool, metadata::Error> {
-        if action != SystemAction::CreateProject {
+        if action != SystemAction::ProjectCreate {
             return Ok(false);
         }
         Ok(self

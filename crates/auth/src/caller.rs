@@ -98,7 +98,12 @@ impl Caller {
             return true;
         };
         let wanted = match action {
-            Action::Pull | Action::ListContent | Action::ReadContent => "pull",
+            Action::Pull
+            | Action::RepositoryList
+            | Action::RepositoryRead
+            | Action::ArtifactList
+            | Action::ArtifactRead
+            | Action::TagList => "pull",
             Action::Push => "push",
             Action::Delete => "delete",
             _ => return false,
@@ -124,7 +129,7 @@ impl Caller {
         let of_catalog = |scope: &Scope| {
             scope.kind == "registry" && scope.name == "catalog" && speaks_of(scope, "*")
         };
-        action == SystemAction::ReadCatalog && grants.iter().any(of_catalog)
+        action == SystemAction::CatalogRead && grants.iter().any(of_catalog)
     }
 }
 
@@ -152,7 +157,7 @@ mod tests {
             ("repository:hub/alpine:pull", Action::Pull, "hub", true),
             (
                 "repository:hub/alpine:pull",
-                Action::ListContent,
+                Action::ArtifactList,
                 "hub",
                 true,
             ),
@@ -169,7 +174,7 @@ mod tests {
             ("repository:hub/alpine:*", Action::Push, "hub", true),
             (
                 "repository:hub/alpine:*",
-                Action::DeleteProject,
+                Action::ProjectDelete,
                 "hub",
                 false,
             ),
@@ -188,13 +193,13 @@ mod tests {
             with(&["repository:a/b:pull", "repository:hub/b:pull"])
                 .is_in_reach(Action::Pull, "hub")
         );
-        assert!(Caller::anonymous().is_in_reach(Action::DeleteProject, "hub"));
+        assert!(Caller::anonymous().is_in_reach(Action::ProjectDelete, "hub"));
     }
 
     #[test]
     fn outside_projects_a_token_speaks_of_the_catalog_alone() {
-        assert!(with(&["registry:catalog:*"]).is_in_system_reach(SystemAction::ReadCatalog));
-        assert!(!with(&["registry:catalog:*"]).is_in_system_reach(SystemAction::ManageUsers));
-        assert!(!with(&["repository:catalog/a:*"]).is_in_system_reach(SystemAction::ReadCatalog));
+        assert!(with(&["registry:catalog:*"]).is_in_system_reach(SystemAction::CatalogRead));
+        assert!(!with(&["registry:catalog:*"]).is_in_system_reach(SystemAction::UserList));
+        assert!(!with(&["repository:catalog/a:*"]).is_in_system_reach(SystemAction::CatalogRead));
     }
 }

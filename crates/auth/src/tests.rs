@@ -244,7 +244,7 @@ async fn access_says_who_may_do_what_where() {
         house
             .ask(
                 &Caller::of(house.admin().await),
-                Action::DeleteProject,
+                Action::ProjectDelete,
                 "closed"
             )
             .await,
@@ -280,7 +280,7 @@ async fn names_of_private_projects_are_not_to_be_guessed() {
         (Caller::of(admin), "yes", "no such project"),
     ];
     for (caller, of_closed, of_missing) in callers {
-        for action in [Action::Pull, Action::ReadProject] {
+        for action in [Action::Pull, Action::ProjectRead] {
             assert_eq!(
                 house.ask(&caller, action, "closed").await,
                 of_closed,
@@ -318,14 +318,14 @@ async fn a_token_bounds_its_bearer_and_a_wider_one_can_be_asked_for() {
         .await;
     assert_eq!(house.ask(&caller, Action::Delete, "closed").await, "yes");
     assert_eq!(
-        house.ask(&caller, Action::UpdateProject, "closed").await,
+        house.ask(&caller, Action::ProjectUpdate, "closed").await,
         "sign in"
     );
     assert_eq!(
         said(
             house
                 .auth
-                .authorize_system(&caller, SystemAction::ManageUsers)
+                .authorize_system(&caller, SystemAction::UserList)
                 .await
         ),
         "sign in"
@@ -401,14 +401,14 @@ async fn the_system_is_the_administrators_but_everyone_may_make_projects_unless_
     let ask =
         async |caller: &Caller, action| said(house.auth.authorize_system(caller, action).await);
     for (action, of_user) in [
-        (SystemAction::CreateProject, "yes"),
-        (SystemAction::CreateProxyProject, "no"),
-        (SystemAction::ListAllProjects, "no"),
-        (SystemAction::ReadCatalog, "no"),
-        (SystemAction::ManageUpstreams, "no"),
-        (SystemAction::ManageUsers, "no"),
-        (SystemAction::ReadSystem, "no"),
-        (SystemAction::ManageSystem, "no"),
+        (SystemAction::ProjectCreate, "yes"),
+        (SystemAction::ProxyProjectCreate, "no"),
+        (SystemAction::ProjectList, "no"),
+        (SystemAction::CatalogRead, "no"),
+        (SystemAction::RegistryCreate, "no"),
+        (SystemAction::UserList, "no"),
+        (SystemAction::SystemVolumesRead, "no"),
+        (SystemAction::ConfigurationUpdate, "no"),
     ] {
         assert_eq!(
             ask(&Caller::anonymous(), action).await,
@@ -423,12 +423,12 @@ async fn the_system_is_the_administrators_but_everyone_may_make_projects_unless_
         .put_setting("project_creation_restriction", "adminonly")
         .await
         .unwrap();
-    assert_eq!(ask(&user, SystemAction::CreateProject).await, "no");
-    assert_eq!(ask(&admin, SystemAction::CreateProject).await, "yes");
+    assert_eq!(ask(&user, SystemAction::ProjectCreate).await, "no");
+    assert_eq!(ask(&admin, SystemAction::ProjectCreate).await, "yes");
     let catalog = house
         .with_token(&admin.identity, "registry:catalog:*")
         .await;
-    assert_eq!(ask(&catalog, SystemAction::ReadCatalog).await, "yes");
+    assert_eq!(ask(&catalog, SystemAction::CatalogRead).await, "yes");
 }
 
 #[tokio::test]

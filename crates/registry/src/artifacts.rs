@@ -7,7 +7,7 @@ use metadata::{Artifact, BlobRight, Page, Paged, TagRow};
 use oci::{Digest, Manifest, ManifestKind, Reference, RepositoryName, Tag, media_type};
 use serde_json::Value;
 
-use crate::repositories::demand_in;
+use crate::demand::demand_in;
 use crate::{Error, Registry, Result};
 
 /// Configurations are a few KiB; what is larger is not worth reading for a list.
@@ -23,7 +23,7 @@ impl Registry {
         name: &RepositoryName,
         page: &Page,
     ) -> Result<Paged<Artifact>> {
-        demand_in(access, Action::ListContent, name)?;
+        demand_in(access, Action::ArtifactList, name)?;
         if self.db().find_repository(name).await?.is_none() {
             return Err(Error::NotFound(format!("repository {name} not found")));
         }
@@ -41,7 +41,7 @@ impl Registry {
         name: &RepositoryName,
         reference: &Reference,
     ) -> Result<Artifact> {
-        demand_in(access, Action::ReadContent, name)?;
+        demand_in(access, Action::ArtifactRead, name)?;
         let mut artifact = self.find_artifact(name, reference).await?;
         self.add_config(name, &mut artifact).await?;
         Ok(artifact)
@@ -55,7 +55,7 @@ impl Registry {
         name: &RepositoryName,
         reference: &Reference,
     ) -> Result<()> {
-        demand_in(access, Action::DeleteContent, name)?;
+        demand_in(access, Action::ArtifactDelete, name)?;
         let artifact = self.find_artifact(name, reference).await?;
         let parents = self.db().find_parents(name, &artifact.digest).await?;
         if let Some(parent) = parents
@@ -94,7 +94,7 @@ impl Registry {
         reference: &Reference,
         page: &Page,
     ) -> Result<Paged<TagRow>> {
-        demand_in(access, Action::ListContent, name)?;
+        demand_in(access, Action::TagList, name)?;
         let artifact = self.find_artifact(name, reference).await?;
         Ok(self
             .db()
@@ -111,7 +111,7 @@ impl Registry {
         tag: &Tag,
         now: DateTime<Utc>,
     ) -> Result<()> {
-        demand_in(access, Action::CreateTag, name)?;
+        demand_in(access, Action::TagCreate, name)?;
         Self::require_hosted(access, name)?;
         let relying = self.0.local.relying_on_bytes().await;
         let digest = self.find_artifact(name, reference).await?.digest;
@@ -144,7 +144,7 @@ impl Registry {
         reference: &Reference,
         tag: &Tag,
     ) -> Result<()> {
-        demand_in(access, Action::DeleteContent, name)?;
+        demand_in(access, Action::TagDelete, name)?;
         Self::require_hosted(access, name)?;
         let artifact = self.find_artifact(name, reference).await?;
         let entry = self.db().find_tag(name, tag).await?;

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use auth::{SystemAccess, SystemAction};
 
-use crate::{Error, Registry, Result};
+use crate::demand::demand_system;
+use crate::{Registry, Result};
 
 /// What does not answer for so long is not there.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -43,12 +44,7 @@ impl Registry {
 
     /// How much room there is for blobs.
     pub async fn room(&self, access: &SystemAccess) -> Result<Room> {
-        if access.action() != SystemAction::ReadSystem {
-            return Err(Error::bug(format!(
-                "access to {:?} used for the disk's room",
-                access.action()
-            )));
-        }
+        demand_system(access, SystemAction::SystemVolumesRead)?;
         let space = self.store().space().await?;
         Ok(Room {
             total_bytes: space.total_bytes,

@@ -7,6 +7,7 @@ mod artifacts;
 mod clients;
 mod declared;
 mod delete;
+mod demand;
 mod error;
 mod figures;
 mod filter;

@@ -4,7 +4,7 @@ use auth::{Access, Action, Role};
 use chrono::{DateTime, Utc};
 use metadata::Member;
 
-use crate::repositories::demand;
+use crate::demand::demand;
 use crate::{Error, Registry, Result};
 
 /// A user, by what people know of them.
@@ -19,13 +19,13 @@ pub enum Who {
 impl Registry {
     /// The members, by name.
     pub async fn members(&self, access: &Access) -> Result<Vec<Member>> {
-        demand(access, Action::ListMembers)?;
+        demand(access, Action::MemberList)?;
         Ok(self.db().list_members(access.project().id).await?)
     }
 
     /// One membership.
     pub async fn member(&self, access: &Access, id: i64) -> Result<Member> {
-        demand(access, Action::ListMembers)?;
+        demand(access, Action::MemberRead)?;
         self.db()
             .find_member(access.project().id, id)
             .await?
@@ -40,7 +40,7 @@ impl Registry {
         role: i32,
         now: DateTime<Utc>,
     ) -> Result<i64> {
-        demand(access, Action::ManageMembers)?;
+        demand(access, Action::MemberCreate)?;
         let role = checked(role)?;
         let (user, named) = match who {
             Who::Id(id) => (self.db().find_user(*id).await?, id.to_string()),
@@ -70,7 +70,7 @@ impl Registry {
         role: i32,
         now: DateTime<Utc>,
     ) -> Result<()> {
-        demand(access, Action::ManageMembers)?;
+        demand(access, Action::MemberUpdate)?;
         let changed = self
             .db()
             .update_member(access.project().id, id, checked(role)?, now)
@@ -80,7 +80,7 @@ impl Registry {
 
     /// Ends a membership.
     pub async fn remove_member(&self, access: &Access, id: i64) -> Result<()> {
-        demand(access, Action::ManageMembers)?;
+        demand(access, Action::MemberDelete)?;
         self.db()
             .remove_member(access.project().id, id)
             .await

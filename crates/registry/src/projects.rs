@@ -8,6 +8,7 @@ use auth::{Access, Action, Role, SystemAccess, SystemAction};
 use chrono::{DateTime, Utc};
 use metadata::{NewProject, Project, Upstream};
 
+use crate::demand::demand_one_of;
 use crate::settings;
 use crate::{Error, Registry, Result};
 
@@ -24,6 +25,13 @@ pub struct ProjectDraft {
     pub metadata: BTreeMap<String, String>,
 }
 
+/// What lets somebody set one setting by itself.
+const SETTINGS: [Action; 3] = [
+    Action::MetadataCreate,
+    Action::MetadataUpdate,
+    Action::MetadataDelete,
+];
+
 impl Registry {
     /// Makes a project. Who asks owns it and is its first administrator.
     pub async fn create_project(
@@ -33,10 +41,10 @@ impl Registry {
         now: DateTime<Utc>,
     ) -> Result<Project> {
         let is_proof = match draft.upstream_id {
-            Some(_) => access.action() == SystemAction::CreateProxyProject,
+            Some(_) => access.action() == SystemAction::ProxyProjectCreate,
             None => matches!(
                 access.action(),
-                SystemAction::CreateProject | SystemAction::CreateProxyProject
+                SystemAction::ProjectCreate | SystemAction::ProxyProjectCreate
             ),
         };
         let owner_id = access.caller().user_id().filter(|_| is_proof);
@@ -65,7 +73,7 @@ impl Registry {
         metadata: BTreeMap<String, String>,
         now: DateTime<Utc>,
     ) -> Result<()> {
-        let project = editable(access, Action::UpdateProject)?;
+        let project = editable(access, &[Action::ProjectUpdate])?;
         let changes =
             settings::checked(&project.metadata, metadata, project.upstream_id.is_some())?;
         if changes.is_empty() {
@@ -82,7 +90,7 @@ impl Registry {
         value: String,
         now: DateTime<Utc>,
     ) -> Result<()> {
-        let project = editable(access, Action::UpdateProject)?;
+        let project = editable(access, &SETTINGS)?;
         let is_proxy = project.upstream_id.is_some();
         let changes = settings::checked_one(&project.metadata, key, value, is_proxy)?;
         if changes.is_empty() {
@@ -93,7 +101,7 @@ impl Registry {
 
     /// Deletes a project that has no repositories.
     pub async fn delete_project(&self, access: &Access) -> Result<()> {
-        let project = editable(access, Action::DeleteProject)?;
+        let project = editable(access, &[Action::ProjectDelete])?;
         self.db()
             .delete_project(project.id)
             .await
@@ -108,7 +116,7 @@ impl Registry {
 
     /// Why the project cannot be deleted; `None` where it can.
     pub async fn why_not_deletable(&self, access: &Access) -> Result<Option<String>> {
-        match editable(access, Action::DeleteProject) {
+        match editable(access, &[Action::ProjectDelete]) {
             Ok(project) if self.db().count_repositories(project.id).await? > 0 => {
                 Ok(Some(NOT_EMPTY.to_owned()))
             }
@@ -171,14 +179,9 @@ pub(crate) fn new_project(draft: ProjectDraft, owner_id: i64) -> Result<NewProje
     })
 }
 
-fn editable(access: &Access, action: Action) -> Result<&Arc<Project>> {
+fn editable<'a>(access: &'a Access, actions: &[Action]) -> Result<&'a Arc<Project>> {
+    demand_one_of(access, actions)?;
     let project = access.project();
-    if access.action() != action {
-        return Err(Error::bug(format!(
-            "access to {:?} used for {action:?}",
-            access.action()
-        )));
-    }
     if project.is_declared {
         return Err(Error::Precondition(format!(
             "the project {} is declared in the configuration file: change it there and start again",

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use metadata::{Page, Paged, Repository, RepositoryFilter, Visibility};
 use oci::RepositoryName;
 
+use crate::demand::{demand, demand_in, demand_system};
 use crate::{Error, Registry, Result};
 
 /// As many as a database can count.
@@ -19,12 +20,7 @@ impl Registry {
         after: Option<&str>,
         limit: Option<u64>,
     ) -> Result<(Vec<String>, bool)> {
-        if access.action() != SystemAction::ReadCatalog {
-            return Err(Error::bug(format!(
-                "access to {:?} used for the catalog",
-                access.action()
-            )));
-        }
+        demand_system(access, SystemAction::CatalogRead)?;
         let limit = limit.unwrap_or(ALL).min(ALL);
         // One more than asked for tells whether there is a next page.
         let mut names = self
@@ -39,7 +35,7 @@ impl Registry {
 
     /// A page of the project's repositories.
     pub async fn repositories(&self, access: &Access, page: &Page) -> Result<Paged<Repository>> {
-        demand(access, Action::ListContent)?;
+        demand(access, Action::RepositoryList)?;
         let project = access.project();
         // Who may list this project's content sees all of it: there is nothing left to hide.
         let filter = RepositoryFilter {
@@ -55,7 +51,7 @@ impl Registry {
         access: &Access,
         name: &RepositoryName,
     ) -> Result<Repository> {
-        demand_in(access, Action::ReadContent, name)?;
+        demand_in(access, Action::RepositoryRead, name)?;
         self.db()
             .find_repository(name)
             .await?
@@ -70,7 +66,7 @@ impl Registry {
         description: &str,
         now: DateTime<Utc>,
     ) -> Result<()> {
-        demand_in(access, Action::UpdateRepository, name)?;
+        demand_in(access, Action::RepositoryUpdate, name)?;
         self.db()
             .update_repository_description(name, description, now)
             .await
@@ -82,36 +78,13 @@ impl Registry {
 
     /// Deletes a repository with its artifacts and tags. In a proxy project it was a copy, and may come again.
     pub async fn delete_repository(&self, access: &Access, name: &RepositoryName) -> Result<()> {
-        demand_in(access, Action::DeleteContent, name)?;
+        demand_in(access, Action::Delete, name)?;
         if self.db().delete_repository(name).await? {
             Ok(())
         } else {
             Err(not_found(name))
         }
     }
-}
-
-/// A proof of one right is none of another.
-pub(crate) fn demand(access: &Access, action: Action) -> Result<()> {
-    if access.action() == action {
-        return Ok(());
-    }
-    Err(Error::bug(format!(
-        "access to {:?} used for {action:?}",
-        access.action()
-    )))
-}
-
-/// Nor is one in another project.
-pub(crate) fn demand_in(access: &Access, action: Action, name: &RepositoryName) -> Result<()> {
-    demand(access, action)?;
-    if access.project().name == name.project() {
-        return Ok(());
-    }
-    Err(Error::bug(format!(
-        "access to {} used for {name}",
-        access.project().name
-    )))
 }
 
 fn not_found(name: &RepositoryName) -> Error {

@@ -19,6 +19,7 @@ pub use upstream::Options as UpstreamOptions;
 pub(crate) use address::normal_url;
 pub(crate) use health::Look;
 
+use crate::demand::demand_system;
 use crate::{Error, Registry, Result};
 
 const MAX_NAME_CHARS: usize = 64;
@@ -77,13 +78,13 @@ pub fn upstream_kinds() -> impl Iterator<Item = &'static str> {
 impl Registry {
     /// A page of the endpoints.
     pub async fn upstreams(&self, access: &SystemAccess, page: &Page) -> Result<Paged<Upstream>> {
-        demand(access)?;
+        demand_system(access, SystemAction::RegistryList)?;
         Ok(self.db().list_upstreams(page).await?)
     }
 
     /// One endpoint.
     pub async fn upstream(&self, access: &SystemAccess, id: i64) -> Result<Arc<Upstream>> {
-        demand(access)?;
+        demand_system(access, SystemAction::RegistryRead)?;
         self.saved_upstream(id).await
     }
 
@@ -94,7 +95,7 @@ impl Registry {
         draft: UpstreamDraft,
         now: DateTime<Utc>,
     ) -> Result<i64> {
-        demand(access)?;
+        demand_system(access, SystemAction::RegistryCreate)?;
         let new = self.checked_upstream(draft, now)?;
         let name = new.name.clone();
         let saved = self
@@ -114,7 +115,7 @@ impl Registry {
         change: UpstreamChange,
         now: DateTime<Utc>,
     ) -> Result<()> {
-        demand(access)?;
+        demand_system(access, SystemAction::RegistryUpdate)?;
         let saved = self.editable_upstream(id).await?;
         let update = self.update_of(&saved, change)?;
         let after = updated(&saved, &update);
@@ -134,7 +135,7 @@ impl Registry {
 
     /// Deletes an endpoint that no project pulls from.
     pub async fn delete_upstream(&self, access: &SystemAccess, id: i64) -> Result<()> {
-        demand(access)?;
+        demand_system(access, SystemAction::RegistryDelete)?;
         self.editable_upstream(id).await?;
         self.db()
             .delete_upstream(id)
@@ -157,7 +158,7 @@ impl Registry {
         draft: UpstreamDraft,
         now: DateTime<Utc>,
     ) -> Result<()> {
-        demand(access)?;
+        demand_system(access, SystemAction::RegistryRead)?;
         if draft.kind.is_empty() && draft.url.trim().is_empty() {
             return Err(Error::BadRequest("type or url cannot be empty".to_owned()));
         }
@@ -179,7 +180,7 @@ impl Registry {
         access_key: Option<String>,
         access_secret: Option<String>,
     ) -> Result<()> {
-        demand(access)?;
+        demand_system(access, SystemAction::RegistryRead)?;
         let saved = self.saved_upstream(id).await?;
         let change = UpstreamChange {
             access_key,
@@ -262,15 +263,6 @@ impl Registry {
 
     pub(crate) fn sealed(&self, secret: Option<String>) -> Option<Vec<u8>> {
         filled(secret).map(|secret| self.0.auth.seal(secret.as_bytes()))
-    }
-}
-
-fn demand(access: &SystemAccess) -> Result<()> {
-    match access.action() {
-        SystemAction::ManageUpstreams => Ok(()),
-        other => Err(Error::bug(format!(
-            "access to {other:?} used for upstreams"
-        ))),
     }
 }
 

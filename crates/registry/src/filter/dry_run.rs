@@ -5,6 +5,7 @@ use metadata::KnownTag;
 use oci::{Reference, RepositoryName, media_type};
 
 use super::{Filter, KIND, PATTERN, RULES, Reason, Refusal};
+use crate::demand::demand;
 use crate::{Error, Registry, Result};
 
 /// Tags looked at for one report.
@@ -68,11 +69,7 @@ impl Registry {
     /// # Errors
     /// [`Error::BadRequest`] for a filter that cannot be read, a name that is none, or a project that proxies nothing.
     pub async fn try_filter(&self, access: &Access, draft: FilterDraft) -> Result<FilterReport> {
-        if access.action() != Action::UpdateProject {
-            return Err(Error::bug(
-                "a filter is tried by whoever may set it".to_owned(),
-            ));
-        }
+        demand(access, Action::ProjectUpdate)?;
         let project = access.project();
         let Some(upstream_id) = project.upstream_id else {
             return Err(Error::BadRequest(format!(

@@ -97,7 +97,7 @@ pub(super) async fn list(
 ) -> Result {
     let with = With::of(&paging.parameters)?;
     let (access, name) = asked
-        .repository(Action::ListContent, &project, &path)
+        .repository(Action::ArtifactList, &project, &path)
         .await?;
     let found = asked
         .state
@@ -121,7 +121,7 @@ pub(super) async fn get(
 ) -> Result {
     let with = With::of(&parameters)?;
     let (access, name) = asked
-        .repository(Action::ReadContent, &project, &path)
+        .repository(Action::ArtifactRead, &project, &path)
         .await?;
     let reference = reference(&name, &text)?;
     let artifact = asked
@@ -139,7 +139,7 @@ pub(super) async fn delete(
     Names((project, path, text)): Names<(String, String, String)>,
 ) -> Result<StatusCode> {
     let (access, name) = asked
-        .repository(Action::DeleteContent, &project, &path)
+        .repository(Action::ArtifactDelete, &project, &path)
         .await?;
     let reference = reference(&name, &text)?;
     let deleted = asked

@@ -62,7 +62,7 @@ pub(super) struct RoleRequest {
 
 /// `GET …/members?entityname=`
 pub(super) async fn list(asked: Asked, Names(project): Names<String>, paging: Paging) -> Result {
-    let access = asked.project(Action::ListMembers, &project).await?;
+    let access = asked.project(Action::MemberList, &project).await?;
     let members = asked
         .state
         .registry()
@@ -100,7 +100,7 @@ pub(super) async fn create(
     uri: Uri,
     Body(new): Body<NewMember>,
 ) -> Result {
-    let access = asked.project(Action::ManageMembers, &project).await?;
+    let access = asked.project(Action::MemberCreate, &project).await?;
     let who = match new.member_user {
         Some(user) if user.user_id > 0 => Who::Id(user.user_id),
         Some(user) if !user.username.is_empty() => Who::Name(user.username),
@@ -124,7 +124,7 @@ pub(super) async fn create(
 
 /// `GET …/members/{mid}`
 pub(super) async fn get(asked: Asked, Names((project, id)): Names<(String, i64)>) -> Result {
-    let access = asked.project(Action::ListMembers, &project).await?;
+    let access = asked.project(Action::MemberRead, &project).await?;
     let member = asked
         .state
         .registry()
@@ -140,7 +140,7 @@ pub(super) async fn update(
     Names((project, id)): Names<(String, i64)>,
     Body(request): Body<RoleRequest>,
 ) -> Result<StatusCode> {
-    let access = asked.project(Action::ManageMembers, &project).await?;
+    let access = asked.project(Action::MemberUpdate, &project).await?;
     let changed = asked
         .state
         .registry()
@@ -156,7 +156,7 @@ pub(super) async fn delete(
     asked: Asked,
     Names((project, id)): Names<(String, i64)>,
 ) -> Result<StatusCode> {
-    let access = asked.project(Action::ManageMembers, &project).await?;
+    let access = asked.project(Action::MemberDelete, &project).await?;
     let removed = asked.state.registry().remove_member(&access, id).await;
     removed
         .map(|()| StatusCode::OK)

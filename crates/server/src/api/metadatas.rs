@@ -18,13 +18,13 @@ type Settings = BTreeMap<String, String>;
 
 /// `GET …/metadatas/`
 pub(super) async fn list(asked: Asked, Names(project): Names<String>) -> Result {
-    let access = asked.project(Action::ReadProject, &project).await?;
+    let access = asked.project(Action::MetadataList, &project).await?;
     Ok(Json(set_keys(access.project())).into_response())
 }
 
 /// `GET …/metadatas/{meta_name}`: empty where it is not set.
 pub(super) async fn get(asked: Asked, Names((project, key)): Names<(String, String)>) -> Result {
-    let access = asked.project(Action::ReadProject, &project).await?;
+    let access = asked.project(Action::MetadataRead, &project).await?;
     let mut settings = set_keys(access.project());
     settings.retain(|set, _| *set == key);
     Ok(Json(settings).into_response())
@@ -36,7 +36,7 @@ pub(super) async fn create(
     Names(project): Names<String>,
     Body(settings): Body<Settings>,
 ) -> Result<StatusCode> {
-    let access = asked.project(Action::UpdateProject, &project).await?;
+    let access = asked.project(Action::MetadataCreate, &project).await?;
     let [(key, value)] = settings
         .into_iter()
         .collect::<Vec<_>>()
@@ -58,7 +58,7 @@ pub(super) async fn update(
     Names((project, key)): Names<(String, String)>,
     Body(mut settings): Body<Settings>,
 ) -> Result<StatusCode> {
-    let access = asked.project(Action::UpdateProject, &project).await?;
+    let access = asked.project(Action::MetadataUpdate, &project).await?;
     let value = settings
         .remove(&key)
         .ok_or_else(|| refused(&format!("must contains key: {key}")))?;
@@ -70,7 +70,7 @@ pub(super) async fn delete(
     asked: Asked,
     Names((project, key)): Names<(String, String)>,
 ) -> Result<StatusCode> {
-    let access = asked.project(Action::UpdateProject, &project).await?;
+    let access = asked.project(Action::MetadataDelete, &project).await?;
     // A project is public or not; all else may be unset.
     let unset = if key == "public" { "false" } else { "" };
     set(&asked, &access, key, unset.to_owned()).await

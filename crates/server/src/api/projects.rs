@@ -155,7 +155,7 @@ pub(super) async fn list(asked: Asked, paging: Paging) -> Result {
 pub(super) async fn exists(asked: Asked, parameters: Parameters) -> Result<StatusCode> {
     asked.user_id()?;
     let name = parameters.required("project_name")?;
-    let seen = asked.named_project(Action::ReadProject, name).await;
+    let seen = asked.named_project(Action::ProjectRead, name).await;
     Ok(if seen.is_ok() {
         StatusCode::OK
     } else {
@@ -172,11 +172,11 @@ pub(super) async fn create(
 ) -> Result {
     let (action, refusal) = match request.registry_id {
         None => (
-            SystemAction::CreateProject,
+            SystemAction::ProjectCreate,
             "Only system admin can create project",
         ),
         Some(_) => (
-            SystemAction::CreateProxyProject,
+            SystemAction::ProxyProjectCreate,
             "Only system admin can create proxy cache project",
         ),
     };
@@ -220,7 +220,7 @@ pub(super) async fn create(
 
 /// `GET /projects/{project_name_or_id}`
 pub(super) async fn get(asked: Asked, Names(project): Names<String>) -> Result {
-    let access = asked.project(Action::ReadProject, &project).await?;
+    let access = asked.project(Action::ProjectRead, &project).await?;
     Ok(Json(ProjectBody::of(&asked, access.project()).await?).into_response())
 }
 
@@ -230,7 +230,7 @@ pub(super) async fn update(
     Names(project): Names<String>,
     Body(mut request): Body<ProjectRequest>,
 ) -> Result<StatusCode> {
-    let access = asked.project(Action::UpdateProject, &project).await?;
+    let access = asked.project(Action::ProjectUpdate, &project).await?;
     let updated = asked
         .state
         .registry()
@@ -243,7 +243,7 @@ pub(super) async fn update(
 
 /// `DELETE /projects/{project_name_or_id}`
 pub(super) async fn delete(asked: Asked, Names(project): Names<String>) -> Result<StatusCode> {
-    let access = asked.project(Action::DeleteProject, &project).await?;
+    let access = asked.project(Action::ProjectDelete, &project).await?;
     let deleted = asked.state.registry().delete_project(&access).await;
     deleted
         .map(|()| StatusCode::OK)
@@ -260,7 +260,7 @@ struct DeletableBody {
 
 /// `GET /projects/{project_name_or_id}/_deletable`
 pub(super) async fn deletable(asked: Asked, Names(project): Names<String>) -> Result<Response> {
-    let access = asked.project(Action::DeleteProject, &project).await?;
+    let access = asked.project(Action::ProjectDelete, &project).await?;
     let message = asked
         .state
         .registry()
@@ -299,7 +299,7 @@ struct MemberCounts {
 
 /// `GET /projects/{project_name_or_id}/summary`
 pub(super) async fn summary(asked: Asked, Names(project): Names<String>) -> Result<Response> {
-    let access = asked.project(Action::ReadProject, &project).await?;
+    let access = asked.project(Action::ProjectRead, &project).await?;
     let project = access.project();
     let upstream = asked
         .state
@@ -325,7 +325,7 @@ pub(super) async fn summary(asked: Asked, Names(project): Names<String>) -> Resu
 /// How many members have which role, for those who may see the members.
 async fn member_counts(asked: &Asked, project: &str) -> Result<MemberCounts> {
     let mut counts = MemberCounts::default();
-    let Ok(access) = asked.named_project(Action::ListMembers, project).await else {
+    let Ok(access) = asked.named_project(Action::MemberList, project).await else {
         return Ok(counts);
     };
     for member in asked

@@ -167,7 +167,7 @@ pub(super) struct TypedRegistry {
 
 /// `GET /registries`
 pub(super) async fn list(asked: Asked, mut paging: Paging) -> Result {
-    let access = asked.system(SystemAction::ManageUpstreams).await?;
+    let access = asked.system(SystemAction::RegistryList).await?;
     if let Some(name) = paging.parameters.text("name") {
         let test = Test::Contains(name.to_owned());
         paging.page.filter.push(Filter {
@@ -191,7 +191,7 @@ pub(super) async fn list(asked: Asked, mut paging: Paging) -> Result {
 
 /// `POST /registries`
 pub(super) async fn create(asked: Asked, uri: Uri, Body(new): Body<TypedRegistry>) -> Result {
-    let access = asked.system(SystemAction::ManageUpstreams).await?;
+    let access = asked.system(SystemAction::RegistryCreate).await?;
     let id = asked
         .state
         .registry()
@@ -202,7 +202,7 @@ pub(super) async fn create(asked: Asked, uri: Uri, Body(new): Body<TypedRegistry
 
 /// `GET /registries/{id}`
 pub(super) async fn get(asked: Asked, Names(id): Names<i64>) -> Result {
-    let access = asked.system(SystemAction::ManageUpstreams).await?;
+    let access = asked.system(SystemAction::RegistryRead).await?;
     let upstream = asked
         .state
         .registry()
@@ -218,7 +218,7 @@ pub(super) async fn update(
     Names(id): Names<i64>,
     Body(change): Body<TypedRegistry>,
 ) -> Result<StatusCode> {
-    let access = asked.system(SystemAction::ManageUpstreams).await?;
+    let access = asked.system(SystemAction::RegistryUpdate).await?;
     let updated = asked
         .state
         .registry()
@@ -231,7 +231,7 @@ pub(super) async fn update(
 
 /// `DELETE /registries/{id}`
 pub(super) async fn delete(asked: Asked, Names(id): Names<i64>) -> Result<StatusCode> {
-    let access = asked.system(SystemAction::ManageUpstreams).await?;
+    let access = asked.system(SystemAction::RegistryDelete).await?;
     let deleted = asked.state.registry().delete_upstream(&access, id).await;
     deleted
         .map(|()| StatusCode::OK)
@@ -240,7 +240,7 @@ pub(super) async fn delete(asked: Asked, Names(id): Names<i64>) -> Result<Status
 
 /// `POST /registries/ping`: whether an endpoint answers, a saved one or one as described.
 pub(super) async fn ping(asked: Asked, Body(ping): Body<TypedRegistry>) -> Result<StatusCode> {
-    let access = asked.system(SystemAction::ManageUpstreams).await?;
+    let access = asked.system(SystemAction::RegistryRead).await?;
     let registry = asked.state.registry();
     let answer = match ping.id {
         Some(id) => {
@@ -262,7 +262,7 @@ pub(super) async fn ping(asked: Asked, Body(ping): Body<TypedRegistry>) -> Resul
 
 /// `GET /registries/{id}/info`: what its kind can do.
 pub(super) async fn info(asked: Asked, Names(id): Names<i64>) -> Result<Response> {
-    let access = asked.system(SystemAction::ManageUpstreams).await?;
+    let access = asked.system(SystemAction::RegistryRead).await?;
     let upstream = asked
         .state
         .registry()

@@ -14,13 +14,13 @@ use super::extract::Asked;
 
 /// The kinds.
 pub(super) async fn adapters(asked: Asked) -> Result<Response> {
-    asked.system(SystemAction::ManageUpstreams).await?;
+    asked.system(SystemAction::ReplicationAdapterList).await?;
     Ok(Json(upstream_kinds().collect::<Vec<_>>()).into_response())
 }
 
 /// The kinds, each with the addresses it usually has.
 pub(super) async fn adapter_infos(asked: Asked) -> Result<Response> {
-    asked.system(SystemAction::ManageUpstreams).await?;
+    asked.system(SystemAction::ReplicationAdapterList).await?;
     Ok(Json(
         upstream_kinds()
             .map(|kind| (kind, info(kind)))

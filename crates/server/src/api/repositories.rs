@@ -71,7 +71,9 @@ pub(super) async fn list_in_project(
     Names(project): Names<String>,
     paging: Paging,
 ) -> Result {
-    let access = asked.named_project(Action::ListContent, &project).await?;
+    let access = asked
+        .named_project(Action::RepositoryList, &project)
+        .await?;
     let found = asked
         .state
         .registry()
@@ -85,7 +87,7 @@ pub(super) async fn list_in_project(
 /// `GET …/repositories/{repository_name}`
 pub(super) async fn get(asked: Asked, Names((project, path)): Names<(String, String)>) -> Result {
     let (access, name) = asked
-        .repository(Action::ReadContent, &project, &path)
+        .repository(Action::RepositoryRead, &project, &path)
         .await?;
     let repository = asked
         .state
@@ -103,7 +105,7 @@ pub(super) async fn update(
     Body(change): Body<RepositoryChange>,
 ) -> Result<StatusCode> {
     let (access, name) = asked
-        .repository(Action::UpdateRepository, &project, &path)
+        .repository(Action::RepositoryUpdate, &project, &path)
         .await?;
     let described = asked
         .state
@@ -120,9 +122,7 @@ pub(super) async fn delete(
     asked: Asked,
     Names((project, path)): Names<(String, String)>,
 ) -> Result<StatusCode> {
-    let (access, name) = asked
-        .repository(Action::DeleteContent, &project, &path)
-        .await?;
+    let (access, name) = asked.repository(Action::Delete, &project, &path).await?;
     let deleted = asked
         .state
         .registry()

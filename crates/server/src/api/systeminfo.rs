@@ -81,7 +81,7 @@ async fn more(asked: &Asked) -> Result<More> {
 
 /// `GET /systeminfo/volumes`: how much room there is, for administrators.
 pub(super) async fn volumes(asked: Asked) -> Result<Response> {
-    let access = asked.system(SystemAction::ReadSystem).await?;
+    let access = asked.system(SystemAction::SystemVolumesRead).await?;
     let room = asked
         .state
         .registry()

@@ -50,9 +50,7 @@ pub(super) async fn list(
     Names((project, path, text)): Names<(String, String, String)>,
     paging: Paging,
 ) -> Result {
-    let (access, name) = asked
-        .repository(Action::ListContent, &project, &path)
-        .await?;
+    let (access, name) = asked.repository(Action::TagList, &project, &path).await?;
     let reference = reference(&name, &text)?;
     let found = asked
         .state
@@ -70,7 +68,7 @@ pub(super) async fn create(
     Names((project, path, text)): Names<(String, String, String)>,
     Body(new): Body<NewTag>,
 ) -> Result<StatusCode> {
-    let (access, name) = asked.repository(Action::CreateTag, &project, &path).await?;
+    let (access, name) = asked.repository(Action::TagCreate, &project, &path).await?;
     if access.project().upstream_id.is_some() {
         let message = "the operation isn't supported for a proxy cache project";
         return Err(Error::new(
@@ -102,9 +100,7 @@ pub(super) async fn delete(
     asked: Asked,
     Names((project, path, text, tag)): Names<(String, String, String, String)>,
 ) -> Result<StatusCode> {
-    let (access, name) = asked
-        .repository(Action::DeleteContent, &project, &path)
-        .await?;
+    let (access, name) = asked.repository(Action::TagDelete, &project, &path).await?;
     let reference = reference(&name, &text)?;
     let not_found = |_| {
         Error::new(

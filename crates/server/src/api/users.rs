@@ -89,7 +89,7 @@ pub(super) struct SysadminRequest {
 
 /// `GET /users`
 pub(super) async fn list(asked: Asked, mut paging: Paging) -> Result {
-    asked.system(SystemAction::ManageUsers).await?;
+    asked.system(SystemAction::UserList).await?;
     let test = Test::Between(Some((FIRST_ADMIN_ID + 1).to_string()), None);
     paging.page.filter.push(Filter {
         key: "user_id".to_owned(),
@@ -107,7 +107,7 @@ pub(super) async fn list(asked: Asked, mut paging: Paging) -> Result {
 
 /// `GET /users/search?username=`: for whoever makes somebody a member.
 pub(super) async fn search(asked: Asked, mut paging: Paging) -> Result {
-    asked.user_id()?;
+    asked.system(SystemAction::UserSearch).await?;
     let test = Test::Contains(paging.parameters.required("username")?.to_owned());
     paging.page.filter.push(Filter {
         key: "username".to_owned(),
@@ -129,7 +129,7 @@ pub(super) async fn search(asked: Asked, mut paging: Paging) -> Result {
 
 /// `POST /users`
 pub(super) async fn create(asked: Asked, uri: Uri, Body(request): Body<UserRequest>) -> Result {
-    asked.system(SystemAction::ManageUsers).await?;
+    asked.system(SystemAction::UserCreate).await?;
     check_username(&request.username)?;
     check_profile(&request.profile)?;
     let taken = format!(
@@ -177,7 +177,7 @@ pub(super) async fn current(asked: Asked) -> Result {
 
 /// `GET /users/{user_id}`
 pub(super) async fn get(asked: Asked, Names(id): Names<i64>) -> Result {
-    require_self_or_admin(&asked, id).await?;
+    require_self_or(SystemAction::UserRead, &asked, id).await?;
     Ok(Json(UserBody::from(find(&asked, id).await?)).into_response())
 }
 
@@ -187,7 +187,7 @@ pub(super) async fn update(
     Names(id): Names<i64>,
     Body(profile): Body<ProfileRequest>,
 ) -> Result<StatusCode> {
-    require_self_or_admin(&asked, id).await?;
+    require_self_or(SystemAction::UserUpdate, &asked, id).await?;
     check_profile(&profile)?;
     let user = find(&asked, id).await?;
     let taken = format!(
@@ -216,7 +216,7 @@ pub(super) async fn update(
 
 /// `DELETE /users/{user_id}`
 pub(super) async fn delete(asked: Asked, Names(id): Names<i64>) -> Result<StatusCode> {
-    asked.system(SystemAction::ManageUsers).await?;
+    asked.system(SystemAction::UserDelete).await?;
     if id == FIRST_ADMIN_ID || asked.caller.identity.user_id() == Some(id) {
         return Err(forbidden(format!("User with ID {id} cannot be deleted")));
     }
@@ -236,7 +236,7 @@ pub(super) async fn set_sysadmin(
     Names(id): Names<i64>,
     Body(request): Body<SysadminRequest>,
 ) -> Result<StatusCode> {
-    asked.system(SystemAction::ManageUsers).await?;
+    asked.system(SystemAction::UserUpdate).await?;
     if id == FIRST_ADMIN_ID {
         return Err(forbidden("the first administrator stays one".to_owned()));
     }
@@ -255,7 +255,7 @@ pub(super) async fn change_password(
     Names(id): Names<i64>,
     Body(request): Body<PasswordRequest>,
 ) -> Result<StatusCode> {
-    require_self_or_admin(&asked, id).await?;
+    require_self_or(SystemAction::UserUpdate, &asked, id).await?;
     let user = find(&asked, id).await?;
     let (auth, now) = (asked.state.auth(), Utc::now());
     if asked.caller.identity.user_id() == Some(id) {
@@ -284,11 +284,11 @@ pub(super) async fn change_password(
 }
 
 /// Strangers are told to sign in, other users nothing: not even whether there is such a user.
-async fn require_self_or_admin(asked: &Asked, id: i64) -> Result<()> {
+async fn require_self_or(action: SystemAction, asked: &Asked, id: i64) -> Result<()> {
     if asked.user_id()? == id {
         return Ok(());
     }
-    asked.system(SystemAction::ManageUsers).await.map(drop)
+    asked.system(action).await.map(drop)
 }
 
 async fn find(asked: &Asked, id: i64) -> Result<User> {

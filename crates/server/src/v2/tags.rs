@@ -39,7 +39,7 @@ pub(super) async fn catalog(asked: &Asked<'_>) -> Result {
     let access = asked
         .state
         .auth()
-        .authorize_system(asked.caller, SystemAction::ReadCatalog)
+        .authorize_system(asked.caller, SystemAction::CatalogRead)
         .await
         .map_err(|denied| match denied {
             Denied::Unavailable(error) => Error::internal(&error),

@@ -27,7 +27,7 @@ pub(super) async fn dry_run(
     Names(project): Names<String>,
     Body(draft): Body<Draft>,
 ) -> Result {
-    let access = asked.project(Action::UpdateProject, &project).await?;
+    let access = asked.project(Action::ProjectUpdate, &project).await?;
     let draft = FilterDraft {
         pattern: draft.proxy_cache_filter_pattern,
         kind: draft.proxy_cache_filter_kind,
