@@ -19,7 +19,7 @@ use std::time::Duration;
 use oci::{Digest, RepositoryName, Tag};
 
 use crate::members::Role;
-use crate::{BlobRight, Error, ManifestRow, Project, TagEntry, Upstream};
+use crate::{BlobRight, Error, ManifestRow, Project, Robot, TagEntry, Upstream};
 
 const STRIPES: usize = 64;
 /// How long one waits for another's load: with a database that does not answer, all shall fail together, not one by one.
@@ -30,6 +30,8 @@ pub(crate) struct Hot {
     pub(crate) projects: Cache<ProjectKey, Arc<Project>>,
     pub(crate) upstreams: Cache<i64, Arc<Upstream>>,
     pub(crate) roles: Cache<(i64, i64), Role>,
+    pub(crate) robots: Cache<i64, Arc<Robot>>,
+    pub(crate) settings: Cache<Box<str>, Arc<str>>,
     pub(crate) tags: Cache<Box<str>, HotTag>,
     pub(crate) manifests: Cache<Box<str>, ManifestRow>,
     pub(crate) rights: Cache<Box<str>, BlobRight>,
@@ -64,6 +66,9 @@ pub(crate) enum Forget {
         user_id: i64,
     },
     AllRoles,
+    Robot(i64),
+    AllRobots,
+    Setting(Box<str>),
     Tag(Box<str>),
     Manifest(Box<str>),
     Right(Box<str>),
@@ -97,6 +102,8 @@ impl Hot {
             projects: Cache::new(2_000, life),
             upstreams: Cache::new(500, life),
             roles: Cache::new(5_000, life),
+            robots: Cache::new(5_000, life),
+            settings: Cache::new(500, life),
             tags: Cache::new(10_000, life),
             manifests: Cache::new(10_000, life),
             rights: Cache::new(20_000, life),
@@ -116,6 +123,9 @@ impl Hot {
                 user_id,
             } => self.roles.forget(&(project_id, user_id)),
             Forget::AllRoles => self.roles.forget_all(),
+            Forget::Robot(id) => self.robots.forget(&id),
+            Forget::AllRobots => self.robots.forget_all(),
+            Forget::Setting(key) => self.settings.forget(&key),
             Forget::Tag(key) => self.tags.forget(&key),
             Forget::Manifest(key) => self.manifests.forget(&key),
             Forget::Right(key) => self.rights.forget(&key),

@@ -17,6 +17,8 @@ mod members;
 mod notes;
 mod projects;
 mod repositories;
+mod robots;
+mod sessions;
 mod settings;
 mod sweep;
 mod tags;
@@ -39,6 +41,11 @@ pub use members::{Member, Role};
 pub use page::{Filter, Order, Page, PageError, Paged, Test};
 pub use projects::{NewProject, Project, ProjectFilter, Visibility};
 pub use repositories::{Repository, RepositoryFilter};
+pub use robots::{
+    NewRobot, Robot, RobotAccess, RobotCreator, RobotFilter, RobotPermission, RobotScope,
+    RobotUpdate,
+};
+pub use sessions::Session;
 pub use tags::{TagEntry, TagRow};
 pub use upstreams::{NewUpstream, Upstream, UpstreamUpdate};
 pub use users::{NewUser, User, UserProfile};

@@ -2,6 +2,7 @@
 
 mod m0001_start;
 mod m0002_upstreams;
+mod m0003_people;
 
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, Value};
 use sea_orm_migration::{MigrationTrait, MigratorTrait, SchemaManager};
@@ -50,6 +51,7 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m0001_start::Migration),
             Box::new(m0002_upstreams::Migration),
+            Box::new(m0003_people::Migration),
         ]
     }
 }

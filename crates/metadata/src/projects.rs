@@ -13,6 +13,8 @@ use crate::sql::Growing;
 use crate::{Db, Error, Page, Paged, sql};
 
 const PUBLIC: &str = "public";
+/// Values one statement takes with both databases, and more projects than any robot was given by name.
+const MAX_COVERED: usize = 10_000;
 
 /// A project as it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,7 +57,7 @@ pub struct NewProject {
 }
 
 /// Whose eyes see a list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Visibility {
     /// A system administrator's.
     All,
@@ -63,6 +65,8 @@ pub enum Visibility {
     PublicOnly,
     /// This user's: what is public, and the projects they are a member of.
     User(i64),
+    /// A robot's that covers these projects: they, and what is public.
+    Projects(Vec<i64>),
 }
 
 /// Which projects to list, beside what [`Page`] filters.
@@ -216,6 +220,8 @@ impl Db {
         })?;
         let name = sql::get(&row.ok_or(Error::NotFound { what: "project" })?, "name")?;
         write.forget(Forget::Project { id, name });
+        // Its robots have gone with it.
+        write.forget(Forget::AllRobots);
         // Blobs it held are known by the names of repositories, and another project may get its name.
         write.forget(Forget::AllContent);
         write.commit().await
@@ -229,7 +235,7 @@ impl Db {
 
 impl Visibility {
     /// Adds what must hold of a project `p`.
-    pub(crate) fn push(self, conditions: &mut Growing) {
+    pub(crate) fn push(&self, conditions: &mut Growing) {
         match self {
             Self::All => {}
             Self::PublicOnly => {
@@ -237,7 +243,13 @@ impl Visibility {
             }
             Self::User(id) => {
                 let member = " AND (p.is_public OR p.id IN (SELECT m.project_id FROM members m WHERE m.user_id = ";
-                conditions.push(member).bind(id).push("))");
+                conditions.push(member).bind(*id).push("))");
+            }
+            Self::Projects(ids) if ids.is_empty() => Self::PublicOnly.push(conditions),
+            Self::Projects(ids) => {
+                let covered = ids.iter().copied().take(MAX_COVERED);
+                conditions.push(" AND (p.is_public OR p.id IN ");
+                conditions.bind_all(covered).push(")");
             }
         }
     }

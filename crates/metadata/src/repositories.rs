@@ -33,7 +33,7 @@ pub struct Repository {
 }
 
 /// Which repositories to list, beside what [`Page`] filters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RepositoryFilter {
     /// Only those of this project.
     pub project_id: Option<i64>,
@@ -66,7 +66,7 @@ impl Db {
         if let Some(project_id) = filter.project_id {
             conditions.push(" AND r.project_id = ").bind(project_id);
         }
-        push_visible(filter.visible_to, &mut conditions);
+        push_visible(&filter.visible_to, &mut conditions);
         let order = "r.created_at DESC";
         let list = List {
             select: COLUMNS,
@@ -92,7 +92,7 @@ impl Db {
     ) -> Result<Vec<String>, Error> {
         let mut select = Growing::new("SELECT r.name FROM repositories r WHERE r.name > ");
         select.bind(after.unwrap_or_default());
-        push_visible(visible_to, &mut select);
+        push_visible(&visible_to, &mut select);
         select
             .push(" ORDER BY r.name LIMIT ")
             .bind(sql::size(limit));
@@ -186,8 +186,8 @@ const LISTED: &[Column] = &[
 ];
 
 /// The projects are asked for apart, so that the list itself keeps to one table and its indexes.
-fn push_visible(visible_to: Visibility, conditions: &mut Growing) {
-    if visible_to != Visibility::All {
+fn push_visible(visible_to: &Visibility, conditions: &mut Growing) {
+    if *visible_to != Visibility::All {
         conditions.push(" AND r.project_id IN (SELECT p.id FROM projects p WHERE 1 = 1");
         visible_to.push(conditions);
         conditions.push(")");

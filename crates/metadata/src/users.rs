@@ -158,7 +158,7 @@ impl Db {
         write.commit().await
     }
 
-    /// Changes what checks their password.
+    /// Changes what checks their password, and ends their sessions.
     pub async fn set_password_hash(
         &self,
         id: i64,
@@ -174,6 +174,8 @@ impl Db {
             [id.into(), password_hash.into(), sql::micros(now).into()],
         )
         .await?;
+        let end = "DELETE FROM sessions WHERE user_id = $1";
+        sql::execute(write.sql(), end, [id.into()]).await?;
         write.commit().await
     }
 

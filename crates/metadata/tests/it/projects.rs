@@ -427,7 +427,7 @@ pub(crate) async fn fifty_thousand_repositories_are_listed_quickly(url: String) 
         let page = Page::parse(Some(4_000), None, None, sort).unwrap();
         let filter = RepositoryFilter {
             project_id: None,
-            visible_to,
+            visible_to: visible_to.clone(),
         };
         let started = Instant::now();
         let found = db.list_repositories(&filter, &page).await.unwrap();
