@@ -3,10 +3,12 @@
 
 use std::sync::Arc;
 
-use metadata::{Project, Visibility};
+use metadata::{Project, Robot, RobotScope, Visibility};
 use oci::{RepositoryName, Scope};
 
 use crate::rbac::{self, Action, Role, SystemAction};
+use crate::robot;
+use crate::settings::PROJECT_CREATION;
 use crate::{Auth, Caller, Error, Identity};
 
 /// Proof that `caller` may do `action` in `project`. Only [`Auth::authorize`] makes one.
@@ -115,8 +117,16 @@ impl Auth {
         if identity.is_anonymous() {
             return Err(Denied::Unauthenticated);
         }
-        let may = identity.is_sysadmin()
-            || rbac::may_every_user(action, self.is_project_creation_restricted(action).await?);
+        let may = match &identity {
+            Identity::Robot { id, .. } => self.may_robot(*id, action).await?,
+            identity => {
+                identity.is_sysadmin()
+                    || rbac::may_every_user(
+                        action,
+                        self.is_project_creation_restricted(action).await?,
+                    )
+            }
+        };
         match (may, caller.is_in_system_reach(action)) {
             (true, true) => Ok(SystemAccess {
                 caller: identity,
@@ -128,17 +138,40 @@ impl Auth {
     }
 
     /// Which projects lists may show to `caller`. A token speaks of no lists, so it adds nothing here.
-    pub fn visibility(&self, caller: &Caller) -> Visibility {
+    ///
+    /// # Errors
+    /// [`Error::Metadata`] where a robot could not be looked up.
+    pub async fn visibility(&self, caller: &Caller) -> Result<Visibility, Error> {
         if caller.has_token() {
-            return Visibility::PublicOnly;
+            return Ok(Visibility::PublicOnly);
         }
-        match &caller.identity {
-            Identity::Anonymous => Visibility::PublicOnly,
+        self.sight(&caller.identity).await
+    }
+
+    /// Which projects `identity` may see, by whatever it came.
+    ///
+    /// # Errors
+    /// [`Error::Metadata`] where a robot could not be looked up.
+    pub async fn sight(&self, identity: &Identity) -> Result<Visibility, Error> {
+        let id = match identity {
+            Identity::Anonymous => return Ok(Visibility::PublicOnly),
             Identity::User {
                 is_sysadmin: true, ..
-            } => Visibility::All,
-            Identity::User { id, .. } => Visibility::User(*id),
+            } => return Ok(Visibility::All),
+            Identity::User { id, .. } => return Ok(Visibility::User(*id)),
+            Identity::Robot { id, .. } => *id,
+        };
+        let mut covered = Vec::new();
+        if let Some(robot) = self.robot_now(id).await? {
+            for permission in &robot.permissions {
+                match permission.scope {
+                    RobotScope::AllProjects => return Ok(Visibility::All),
+                    RobotScope::Project(id) => covered.push(id),
+                    RobotScope::System => {}
+                }
+            }
         }
+        Ok(Visibility::Projects(covered))
     }
 
     /// What a token for `identity` that was asked to speak of `requested` may speak of: as in Harbor, for each
@@ -156,7 +189,9 @@ impl Auth {
         for scope in requested {
             let actions = match scope.kind.as_str() {
                 "repository" => self.repository_actions(identity, &scope.name).await?,
-                "registry" if scope.name == "catalog" && identity.is_sysadmin() => vec!["*"],
+                "registry" if scope.name == "catalog" && self.may_list_all(identity).await? => {
+                    vec!["*"]
+                }
                 _ => Vec::new(),
             };
             let actions = actions.into_iter().map(str::to_owned).collect();
@@ -167,6 +202,27 @@ impl Auth {
             });
         }
         Ok(granted)
+    }
+
+    async fn may_list_all(&self, identity: &Identity) -> Result<bool, Error> {
+        match identity {
+            Identity::Robot { id, .. } => {
+                Ok(self.may_robot(*id, SystemAction::CatalogRead).await?)
+            }
+            identity => Ok(identity.is_sysadmin()),
+        }
+    }
+
+    /// What a robot may do outside any one project: what it was allowed, and what everyone may who signed in and nobody can
+    /// be allowed.
+    async fn may_robot(&self, id: i64, action: SystemAction) -> Result<bool, metadata::Error> {
+        let Some(robot) = self.robot_now(id).await? else {
+            return Ok(false);
+        };
+        Ok(match action.is_for_robots() {
+            true => robot::may_in_system(&robot, action.permission()),
+            false => rbac::may_every_user(action, false),
+        })
     }
 
     async fn repository_actions(
@@ -225,25 +281,23 @@ impl Auth {
         project: &str,
     ) -> Result<Standing, metadata::Error> {
         let project = self.db().find_project(project).await?;
-        let role = match identity {
+        let project_id = project.as_ref().map_or(NO_PROJECT, |project| project.id);
+        let rights = match identity {
+            Identity::Anonymous => Rights::Everyones,
             Identity::User {
-                id,
-                is_sysadmin: false,
-                ..
-            } => {
-                let project_id = project.as_ref().map_or(NO_PROJECT, |project| project.id);
-                self.db()
-                    .role_of(project_id, *id)
-                    .await?
-                    .and_then(Role::from_id)
+                is_sysadmin: true, ..
+            } => Rights::All,
+            Identity::User { id, .. } => {
+                let role = self.db().role_of(project_id, *id).await?;
+                role.and_then(Role::from_id)
+                    .map_or(Rights::Everyones, Rights::OfRole)
             }
-            _ => None,
+            Identity::Robot { id, .. } => self
+                .robot_now(*id)
+                .await?
+                .map_or(Rights::Everyones, Rights::OfRobot),
         };
-        Ok(Standing {
-            project,
-            role,
-            is_sysadmin: identity.is_sysadmin(),
-        })
+        Ok(Standing { project, rights })
     }
 
     async fn is_project_creation_restricted(
@@ -253,12 +307,8 @@ impl Auth {
         if action != SystemAction::ProjectCreate {
             return Ok(false);
         }
-        Ok(self
-            .db()
-            .get_setting("project_creation_restriction")
-            .await?
-            .as_deref()
-            == Some("adminonly"))
+        let value = self.db().get_setting(PROJECT_CREATION.key).await?;
+        Ok(value.as_deref() == Some("adminonly"))
     }
 }
 
@@ -268,15 +318,30 @@ const NO_PROJECT: i64 = 0;
 /// Somebody's place in a project that may exist.
 struct Standing {
     project: Option<Arc<Project>>,
-    role: Option<Role>,
-    is_sysadmin: bool,
+    rights: Rights,
+}
+
+/// What somebody may do in a project, whatever it is.
+enum Rights {
+    Everyones,
+    OfRole(Role),
+    OfRobot(Arc<Robot>),
+    All,
 }
 
 impl Standing {
     fn may(&self, action: Action) -> bool {
-        let in_project = |project: &Arc<Project>| {
-            self.is_sysadmin || rbac::may(action, project.is_public, self.role)
+        let Some(project) = &self.project else {
+            return false;
         };
-        self.project.as_ref().is_some_and(in_project)
+        match &self.rights {
+            Rights::Everyones => rbac::may(action, project.is_public, None),
+            Rights::OfRole(role) => rbac::may(action, project.is_public, Some(*role)),
+            Rights::OfRobot(robot) => {
+                rbac::may(action, project.is_public, None)
+                    || robot::may(robot, action.permission(), project.id)
+            }
+            Rights::All => true,
+        }
     }
 }

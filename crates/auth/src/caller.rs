@@ -1,5 +1,6 @@
 //! Who asks, and by what: credentials, a token, or nothing. What they may do is [`crate::access`].
 
+use chrono::{DateTime, Utc};
 use oci::Scope;
 
 use crate::rbac::{Action, SystemAction};
@@ -19,6 +20,15 @@ pub enum Identity {
         /// come with a token.
         is_sysadmin: bool,
     },
+    /// A robot. What it may do is asked anew each time.
+    Robot {
+        /// The row.
+        id: i64,
+        /// The name it signs in with, prefix and all.
+        name: String,
+        /// When it ends; `None` for never.
+        ends_at: Option<DateTime<Utc>>,
+    },
 }
 
 impl Identity {
@@ -27,19 +37,19 @@ impl Identity {
         matches!(self, Self::Anonymous)
     }
 
-    /// The user's number.
+    /// The user's number; `None` for whoever is no user.
     pub fn user_id(&self) -> Option<i64> {
         match self {
-            Self::Anonymous => None,
             Self::User { id, .. } => Some(*id),
+            Self::Anonymous | Self::Robot { .. } => None,
         }
     }
 
-    /// The user name; empty for nobody.
+    /// The user's or robot's name; empty for nobody.
     pub fn name(&self) -> &str {
         match self {
             Self::Anonymous => "",
-            Self::User { name, .. } => name,
+            Self::User { name, .. } | Self::Robot { name, .. } => name,
         }
     }
 

@@ -9,9 +9,13 @@ mod keys;
 mod login;
 mod password;
 mod rbac;
+mod robot;
 mod secret;
+mod session;
+pub mod settings;
 #[cfg(test)]
 mod tests;
+mod throttle;
 mod token;
 
 use std::io;
@@ -27,18 +31,18 @@ use oci::Scope;
 pub use access::{Access, Denied, SystemAccess};
 pub use caller::{Caller, Identity};
 pub use password::{check_rule as check_password_rule, generate_password};
-pub use rbac::{Action, Role, SystemAction};
+pub use rbac::{Action, Permission, Role, SystemAction};
 pub use token::{SERVICE, Token};
 
+use aws_lc_rs::hmac;
 use password::Passwords;
 use secret::SecretBox;
+use throttle::Throttle;
 use token::Tokens;
 
 /// What must be known to start.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// How long a registry token lives.
-    pub token_ttl: Duration,
     /// Where `token.key` and `secret.key` are, or are made. Not in the database: a copy of the database alone
     /// opens no upstream and signs no token. Nodes that share a database need the same keys.
     pub keys_dir: PathBuf,
@@ -51,6 +55,8 @@ pub struct Auth(Arc<Inner>);
 struct Inner {
     db: Db,
     passwords: Passwords,
+    throttle: Throttle,
+    csrf_key: hmac::Key,
     tokens: Tokens,
     secrets: SecretBox,
     /// Whether users whose tokens call them administrators still are.
@@ -77,7 +83,9 @@ impl Auth {
         Ok(Self(Arc::new(Inner {
             db,
             passwords: Passwords::new(),
-            tokens: Tokens::new(&token_key, config.token_ttl),
+            throttle: Throttle::new(),
+            csrf_key: session::csrf_key(&token_key),
+            tokens: Tokens::new(&token_key),
             secrets: SecretBox::new(&secret_key),
             sysadmins: Cache::builder()
                 .max_capacity(1_000)
@@ -87,8 +95,17 @@ impl Auth {
     }
 
     /// A token by which `identity` may come again, to do no more than `scopes`, which [`Auth::grant`] gave.
-    pub fn issue_token(&self, identity: &Identity, scopes: &[Scope], now: DateTime<Utc>) -> Token {
-        self.0.tokens.issue(identity, scopes, now)
+    ///
+    /// # Errors
+    /// [`Error::Metadata`] where it could not be looked up how long tokens live.
+    pub async fn issue_token(
+        &self,
+        identity: &Identity,
+        scopes: &[Scope],
+        now: DateTime<Utc>,
+    ) -> Result<Token, Error> {
+        let life = self.minutes(settings::TOKEN_EXPIRATION).await?;
+        Ok(self.0.tokens.issue(identity, scopes, life, now))
     }
 
     /// Who comes with this token.
@@ -123,6 +140,14 @@ impl Auth {
     fn passwords(&self) -> &Passwords {
         &self.0.passwords
     }
+
+    fn throttle(&self) -> &Throttle {
+        &self.0.throttle
+    }
+
+    fn csrf_key(&self) -> &hmac::Key {
+        &self.0.csrf_key
+    }
 }
 
 /// What went wrong, by what can be done about it. The texts may be shown to clients, except for
@@ -132,6 +157,12 @@ pub enum Error {
     /// The user name or the password is wrong; which of them is not said.
     #[error("the user name or the password is wrong")]
     WrongCredentials,
+    /// Too many wrong passwords from this address: wait.
+    #[error("too many wrong passwords from this address, try again in {} s", retry_after.as_secs().max(1))]
+    TooManyTries {
+        /// How long.
+        retry_after: Duration,
+    },
     /// The token is not ours or has ended: ask for another.
     #[error("the token is not valid, or no longer")]
     InvalidToken,

@@ -1,38 +1,51 @@
 //! Who is it? Users and their passwords, from the first administrator on. How a password is hashed is
 //! [`crate::password`].
 
+use std::net::IpAddr;
+
 use chrono::{DateTime, Utc};
 use metadata::NewUser;
 
 use crate::password::{check_rule, generate_password};
-use crate::{Auth, Error, Identity};
+use crate::{Auth, Error, Identity, robot};
 
 /// The first administrator's row and name.
 const ADMIN_ID: i64 = 1;
 const ADMIN_NAME: &str = "admin";
 
 impl Auth {
-    /// The user whose name, or e-mail address, and password these are.
+    /// The user whose name, or e-mail address, and password these are, or the robot whose name and secret.
     ///
     /// # Errors
-    /// [`Error::WrongCredentials`], after the same time whether the user exists or not; [`Error::Busy`].
+    /// [`Error::WrongCredentials`], after the same time whether the account exists or not; [`Error::TooManyTries`] where
+    /// `from`, the client's address, has brought too many wrong ones; [`Error::Busy`].
     pub async fn login(
         &self,
         username: &str,
         password: &str,
+        from: IpAddr,
         now: DateTime<Utc>,
     ) -> Result<Identity, Error> {
+        let admit = || self.throttle().admit(from, username, now);
+        if let Some(robot) = self.find_robot(username).await? {
+            let account = Some((robot.id, robot.secret_hash.as_str()));
+            let is_right = self.passwords().is_right(account, password, admit, now);
+            return match is_right.await? && robot::is_alive(&robot, now) {
+                true => self.robot_identity(&robot).await,
+                false => Err(Error::WrongCredentials),
+            };
+        }
         let found = self.db().find_user_by_name(username).await?;
         // A user without an e-mail address must not be found by an empty one.
         let found = found.filter(|_| !username.is_empty());
         let account = found
             .as_ref()
             .map(|user| (user.id, user.password_hash.as_str()));
-        let is_right = self.passwords().is_right(account, password, now).await?;
-        match found {
-            Some(user) if is_right => Ok(Identity::User {
+        let is_right = self.passwords().is_right(account, password, admit, now);
+        match (is_right.await?, found) {
+            (true, Some(user)) => Ok(Identity::User {
                 id: user.id,
-                name: user.username.clone(),
+                name: user.username,
                 is_sysadmin: user.is_sysadmin,
             }),
             _ => Err(Error::WrongCredentials),

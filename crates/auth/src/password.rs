@@ -15,6 +15,7 @@ use tokio::sync::Semaphore;
 
 use crate::Error;
 use crate::keys::random;
+use crate::throttle::{Throttle, Try};
 
 /// Hashes at work at once: each fills 19 MiB and keeps a core busy.
 const AT_WORK: usize = 2;
@@ -78,6 +79,7 @@ pub(crate) struct Passwords {
 enum Refused {
     Wrong,
     Busy,
+    TooManyTries(Duration),
 }
 
 impl Passwords {
@@ -116,11 +118,13 @@ impl Passwords {
     }
 
     /// Whether `password` is the one `stored` was made of; `None` where there is no such account, which
-    /// takes as long. Callers that bring the same credentials at once share one hash, in either outcome.
+    /// takes as long. Callers that bring the same credentials at once share one hash, in either outcome, and one try,
+    /// which `admit` lets through or not; what is remembered as right needs none.
     pub(crate) async fn is_right(
         &self,
         account: Option<(i64, &str)>,
         password: &str,
+        admit: impl FnOnce() -> Result<Try, Duration>,
         now: DateTime<Utc>,
     ) -> Result<bool, Error> {
         let (id, stored) = account.unwrap_or((0, &self.nobodys_hash));
@@ -133,15 +137,23 @@ impl Passwords {
         }
         let (password, stored) = (password.as_bytes().to_vec(), stored.to_owned());
         let compare = async move {
+            let attempt = admit().map_err(Refused::TooManyTries)?;
             let compared = self.off_loop(move || {
                 Argon2::default()
                     .verify_password(&password, stored.as_str())
                     .is_ok()
             });
             match compared.await {
-                Some(true) => Ok(now),
+                Some(true) => {
+                    Throttle::give_back(attempt);
+                    Ok(now)
+                }
                 Some(false) => Err(Refused::Wrong),
-                None => Err(Refused::Busy),
+                // Nothing was tried.
+                None => {
+                    Throttle::give_back(attempt);
+                    Err(Refused::Busy)
+                }
             }
         };
         match self
@@ -154,6 +166,7 @@ impl Passwords {
             Ok(_) => Ok(true),
             Err(Refused::Wrong) => Ok(false),
             Err(Refused::Busy) => Err(Error::Busy),
+            Err(Refused::TooManyTries(wait)) => Err(Error::TooManyTries { retry_after: *wait }),
         }
     }
 
@@ -190,6 +203,11 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
+
+    /// Everybody may try.
+    fn free() -> Result<Try, Duration> {
+        Throttle::new().admit([127, 0, 0, 1].into(), "", Utc::now())
+    }
 
     #[test]
     fn the_rule_is_harbors() {
@@ -234,26 +252,26 @@ mod tests {
         );
         assert!(
             passwords
-                .is_right(Some((2, &stored)), "correct horse", now)
+                .is_right(Some((2, &stored)), "correct horse", free, now)
                 .await
                 .unwrap()
         );
         assert!(
             !passwords
-                .is_right(Some((2, &stored)), "correct horsf", now)
+                .is_right(Some((2, &stored)), "correct horsf", free, now)
                 .await
                 .unwrap()
         );
         assert!(
             !passwords
-                .is_right(None, "correct horse", now)
+                .is_right(None, "correct horse", free, now)
                 .await
                 .unwrap()
         );
         for damaged in ["", "$argon2id$", "plain", "correct horse"] {
             assert!(
                 !passwords
-                    .is_right(Some((2, damaged)), "correct horse", now)
+                    .is_right(Some((2, damaged)), "correct horse", free, now)
                     .await
                     .unwrap()
             );
@@ -267,7 +285,7 @@ mod tests {
         let stored = passwords.hash("correct horse").await.unwrap();
         assert!(
             passwords
-                .is_right(Some((2, &stored)), "correct horse", now)
+                .is_right(Some((2, &stored)), "correct horse", free, now)
                 .await
                 .unwrap()
         );
@@ -276,26 +294,26 @@ mod tests {
         let later = |secs| now + TimeDelta::seconds(secs);
         assert!(
             passwords
-                .is_right(Some((2, &stored)), "correct horse", later(59))
+                .is_right(Some((2, &stored)), "correct horse", free, later(59))
                 .await
                 .unwrap()
         );
         let changed = format!("{stored} ");
         assert!(
             passwords
-                .is_right(Some((2, &changed)), "correct horse", later(59))
+                .is_right(Some((2, &changed)), "correct horse", free, later(59))
                 .await
                 .is_err()
         );
         assert!(
             passwords
-                .is_right(Some((3, &stored)), "correct horse", later(59))
+                .is_right(Some((3, &stored)), "correct horse", free, later(59))
                 .await
                 .is_err()
         );
         assert!(
             passwords
-                .is_right(Some((2, &stored)), "correct horse", later(60))
+                .is_right(Some((2, &stored)), "correct horse", free, later(60))
                 .await
                 .is_err()
         );
@@ -307,7 +325,7 @@ mod tests {
         let stored = passwords.hash("correct horse").await.unwrap();
         assert!(
             !passwords
-                .is_right(Some((2, &stored)), "wrong", Utc::now())
+                .is_right(Some((2, &stored)), "wrong", free, Utc::now())
                 .await
                 .unwrap()
         );
@@ -331,7 +349,9 @@ mod tests {
                 let (passwords, stored) = (Arc::clone(&passwords), stored.clone());
                 let now = Utc::now();
                 callers.spawn(async move {
-                    passwords.is_right(Some((2, &stored)), password, now).await
+                    passwords
+                        .is_right(Some((2, &stored)), password, free, now)
+                        .await
                 });
             }
             // One turn of this thread's queue: every caller has begun.
@@ -353,7 +373,7 @@ mod tests {
             .unwrap();
         assert!(matches!(passwords.hash("x").await, Err(Error::Busy)));
         assert!(matches!(
-            passwords.is_right(None, "x", Utc::now()).await,
+            passwords.is_right(None, "x", free, Utc::now()).await,
             Err(Error::Busy)
         ));
     }
@@ -368,7 +388,7 @@ mod tests {
                 let begin = Instant::now();
                 assert!(
                     !passwords
-                        .is_right(account, &format!("wrong {attempt}"), Utc::now())
+                        .is_right(account, &format!("wrong {attempt}"), free, Utc::now())
                         .await
                         .unwrap()
                 );

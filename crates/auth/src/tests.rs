@@ -1,13 +1,14 @@
 //! Stories of people and rights, told on a real database.
 
 mod house;
+mod robots;
 
 use std::collections::BTreeMap;
 
 use metadata::Visibility;
 
 use crate::{Access, Action, Caller, Error, Identity, Role, SystemAction};
-use house::{ADMIN_PASSWORD, House, PASSWORD, open, said, scopes};
+use house::{ADMIN_PASSWORD, HERE, House, PASSWORD, open, said, scopes};
 
 #[tokio::test]
 async fn the_first_administrator_gets_the_given_password_once() {
@@ -44,7 +45,7 @@ async fn the_first_administrator_gets_the_given_password_once() {
     assert!(
         house
             .auth
-            .login("admin", "another", house.now)
+            .login("admin", "another", HERE, house.now)
             .await
             .is_err()
     );
@@ -63,7 +64,7 @@ async fn without_a_given_password_one_is_generated_and_works() {
     assert!(
         house
             .auth
-            .login("admin", &password, house.now)
+            .login("admin", &password, HERE, house.now)
             .await
             .unwrap()
             .is_sysadmin()
@@ -71,7 +72,7 @@ async fn without_a_given_password_one_is_generated_and_works() {
     assert!(
         house
             .auth
-            .login("admin", "Harbor12345", house.now)
+            .login("admin", "Harbor12345", HERE, house.now)
             .await
             .is_err()
     );
@@ -85,7 +86,7 @@ async fn users_sign_in_by_name_or_address_and_nobody_learns_which_was_wrong() {
         assert_eq!(
             house
                 .auth
-                .login(name, PASSWORD, house.now)
+                .login(name, PASSWORD, HERE, house.now)
                 .await
                 .unwrap()
                 .name(),
@@ -101,7 +102,7 @@ async fn users_sign_in_by_name_or_address_and_nobody_learns_which_was_wrong() {
         ("admin", PASSWORD),
     ];
     for (name, password) in wrong {
-        let answer = house.auth.login(name, password, house.now).await;
+        let answer = house.auth.login(name, password, HERE, house.now).await;
         assert!(
             matches!(answer, Err(Error::WrongCredentials)),
             "{name} {password}"
@@ -113,24 +114,32 @@ async fn users_sign_in_by_name_or_address_and_nobody_learns_which_was_wrong() {
 async fn a_changed_password_is_the_only_one_at_once() {
     let house = House::built().await;
     let ada = house.user("ada").await;
-    house.auth.login("ada", PASSWORD, house.now).await.unwrap();
+    house
+        .auth
+        .login("ada", PASSWORD, HERE, house.now)
+        .await
+        .unwrap();
     assert!(matches!(
         house.auth.set_password(ada.id, "weak", house.now).await,
         Err(Error::WeakPassword)
     ));
-    house.auth.login("ada", PASSWORD, house.now).await.unwrap();
+    house
+        .auth
+        .login("ada", PASSWORD, HERE, house.now)
+        .await
+        .unwrap();
     house
         .auth
         .set_password(ada.id, "Another1Horse", house.now)
         .await
         .unwrap();
     assert!(matches!(
-        house.auth.login("ada", PASSWORD, house.now).await,
+        house.auth.login("ada", PASSWORD, HERE, house.now).await,
         Err(Error::WrongCredentials)
     ));
     house
         .auth
-        .login("ada", "Another1Horse", house.now)
+        .login("ada", "Another1Horse", HERE, house.now)
         .await
         .unwrap();
     assert!(
@@ -146,12 +155,16 @@ async fn a_changed_password_is_the_only_one_at_once() {
 async fn a_deleted_user_signs_in_no_more_and_their_token_opens_nothing_private() {
     let house = House::built().await;
     let (ada, _) = house.member("ada", "closed", Role::ProjectAdmin).await;
-    house.auth.login("ada", PASSWORD, house.now).await.unwrap();
+    house
+        .auth
+        .login("ada", PASSWORD, HERE, house.now)
+        .await
+        .unwrap();
     let caller = house.with_token(&ada, "repository:closed/a:pull").await;
     assert_eq!(house.ask(&caller, Action::Pull, "closed").await, "yes");
     house.db.delete_user(ada.user_id().unwrap()).await.unwrap();
     assert!(matches!(
-        house.auth.login("ada", PASSWORD, house.now).await,
+        house.auth.login("ada", PASSWORD, HERE, house.now).await,
         Err(Error::WrongCredentials)
     ));
     assert_eq!(house.ask(&caller, Action::Pull, "closed").await, "no");
@@ -374,7 +387,11 @@ async fn a_former_administrators_token_is_an_administrators_no_more() {
         .set_sysadmin(ada.id, true, house.now)
         .await
         .unwrap();
-    let identity = house.auth.login("ada", PASSWORD, house.now).await.unwrap();
+    let identity = house
+        .auth
+        .login("ada", PASSWORD, HERE, house.now)
+        .await
+        .unwrap();
     let caller = house
         .with_token(&identity, "repository:closed/a:pull")
         .await;
@@ -435,14 +452,17 @@ async fn the_system_is_the_administrators_but_everyone_may_make_projects_unless_
 async fn lists_show_what_the_caller_may_see() {
     let house = House::built().await;
     let (ada, _) = house.member("ada", "closed", Role::Guest).await;
-    let seen = |caller: &Caller| house.auth.visibility(caller);
+    let seen = async |caller: &Caller| house.auth.visibility(caller).await.unwrap();
     let admin = house.admin().await;
     let token = house.with_token(&admin, "registry:catalog:*").await;
-    assert!(matches!(seen(&Caller::anonymous()), Visibility::PublicOnly));
-    assert!(matches!(seen(&token), Visibility::PublicOnly));
-    assert!(matches!(seen(&Caller::of(admin)), Visibility::All));
+    assert!(matches!(
+        seen(&Caller::anonymous()).await,
+        Visibility::PublicOnly
+    ));
+    assert!(matches!(seen(&token).await, Visibility::PublicOnly));
+    assert!(matches!(seen(&Caller::of(admin)).await, Visibility::All));
     let id = ada.user_id();
-    assert!(matches!(seen(&Caller::of(ada)), Visibility::User(seen) if Some(seen) == id));
+    assert!(matches!(seen(&Caller::of(ada)).await, Visibility::User(seen) if Some(seen) == id));
 }
 
 #[tokio::test]
@@ -451,6 +471,8 @@ async fn tokens_and_sealed_secrets_outlive_the_process_but_not_the_keys() {
     let token = house
         .auth
         .issue_token(&house.admin().await, &[], house.now)
+        .await
+        .unwrap()
         .token;
     let sealed = house.auth.seal(b"upstream password");
 

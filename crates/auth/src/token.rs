@@ -33,7 +33,6 @@ pub(crate) struct Tokens {
     sign: EncodingKey,
     verify: DecodingKey,
     validation: Validation,
-    ttl: Duration,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -50,13 +49,16 @@ struct Claims {
     /// The user's number, ours: a name may be given to somebody else later.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     uid: Option<i64>,
+    /// The robot's number, for a robot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rid: Option<i64>,
     /// Whether the user was a system administrator; asked again whenever it would matter.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     admin: bool,
 }
 
 impl Tokens {
-    pub(crate) fn new(key: &[u8; KEY_LEN], ttl: Duration) -> Self {
+    pub(crate) fn new(key: &[u8; KEY_LEN]) -> Self {
         let mut validation = Validation::new(Algorithm::HS256);
         validation.set_required_spec_claims(&["exp", "aud", "iss"]);
         validation.set_audience(&[SERVICE]);
@@ -68,28 +70,45 @@ impl Tokens {
             sign: EncodingKey::from_secret(key),
             verify: DecodingKey::from_secret(key),
             validation,
-            ttl,
         }
     }
 
-    pub(crate) fn issue(&self, identity: &Identity, scopes: &[Scope], now: DateTime<Utc>) -> Token {
+    /// For `life`, but no longer than its bearer's own.
+    pub(crate) fn issue(
+        &self,
+        identity: &Identity,
+        scopes: &[Scope],
+        life: Duration,
+        now: DateTime<Utc>,
+    ) -> Token {
+        let end = TimeDelta::from_std(life)
+            .ok()
+            .and_then(|life| now.checked_add_signed(life))
+            .unwrap_or(DateTime::<Utc>::MAX_UTC);
+        let (robot_id, end) = match identity {
+            Identity::Robot { id, ends_at, .. } => {
+                (Some(*id), ends_at.map_or(end, |ends_at| end.min(ends_at)))
+            }
+            _ => (None, end),
+        };
         let claims = Claims {
             iss: ISSUER.to_owned(),
             sub: identity.name().to_owned(),
             aud: SERVICE.to_owned(),
-            exp: (now + TimeDelta::from_std(self.ttl).unwrap_or(TimeDelta::zero())).timestamp(),
+            exp: end.timestamp(),
             nbf: now.timestamp(),
             iat: now.timestamp(),
             jti: random_id(),
             access: scopes.to_vec(),
             uid: identity.user_id(),
+            rid: robot_id,
             admin: identity.is_sysadmin(),
         };
         let token = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.sign)
             .expect("claims are JSON and the key fits the algorithm");
         Token {
             token,
-            expires_in_secs: self.ttl.as_secs(),
+            expires_in_secs: (end - now).num_seconds().unsigned_abs(),
             issued_at: now,
         }
     }
@@ -104,13 +123,19 @@ impl Tokens {
         if claims.exp + LEEWAY_SECS <= now || claims.nbf - LEEWAY_SECS > now {
             return Err(Error::InvalidToken);
         }
-        let identity = match claims.uid {
-            Some(id) => Identity::User {
+        let identity = match (claims.uid, claims.rid) {
+            (Some(id), _) => Identity::User {
                 id,
                 name: claims.sub,
                 is_sysadmin: claims.admin,
             },
-            None => Identity::Anonymous,
+            // The token does not outlive the robot, so its end need not be known.
+            (None, Some(id)) => Identity::Robot {
+                id,
+                name: claims.sub,
+                ends_at: None,
+            },
+            (None, None) => Identity::Anonymous,
         };
         Ok(Caller::with_token(identity, claims.access))
     }
@@ -125,8 +150,10 @@ mod tests {
     use super::*;
     use crate::Action;
 
+    const LIFE: Duration = Duration::from_secs(1800);
+
     fn tokens() -> Tokens {
-        Tokens::new(&[7; KEY_LEN], Duration::from_secs(1800))
+        Tokens::new(&[7; KEY_LEN])
     }
 
     fn ada() -> Identity {
@@ -148,7 +175,7 @@ mod tests {
 
     #[test]
     fn claims_are_harbors() {
-        let token = tokens().issue(&ada(), &[Scope::pull("hub/alpine")], now());
+        let token = tokens().issue(&ada(), &[Scope::pull("hub/alpine")], LIFE, now());
         let mut claims = part(&token.token, 1);
         assert_eq!(claims["jti"].take().as_str().map(str::len), Some(16));
         let expected = json!({
@@ -166,7 +193,9 @@ mod tests {
         let tokens = tokens();
         let caller = tokens
             .read(
-                &tokens.issue(&ada(), &[Scope::pull("hub/a")], now()).token,
+                &tokens
+                    .issue(&ada(), &[Scope::pull("hub/a")], LIFE, now())
+                    .token,
                 now(),
             )
             .unwrap();
@@ -175,7 +204,10 @@ mod tests {
             caller.is_in_reach(Action::Pull, "hub") && !caller.is_in_reach(Action::Push, "hub")
         );
         let caller = tokens
-            .read(&tokens.issue(&Identity::Anonymous, &[], now()).token, now())
+            .read(
+                &tokens.issue(&Identity::Anonymous, &[], LIFE, now()).token,
+                now(),
+            )
             .unwrap();
         assert!(caller.identity.is_anonymous() && caller.has_token());
     }
@@ -183,7 +215,7 @@ mod tests {
     #[test]
     fn a_token_lives_its_time_and_a_minute() {
         let tokens = tokens();
-        let token = tokens.issue(&ada(), &[], now()).token;
+        let token = tokens.issue(&ada(), &[], LIFE, now()).token;
         for (secs, is_valid) in [
             (-61, false),
             (-60, true),
@@ -204,7 +236,7 @@ mod tests {
     #[test]
     fn a_token_that_is_not_ours_is_refused() {
         let tokens = tokens();
-        let valid = tokens.issue(&ada(), &[], now()).token;
+        let valid = tokens.issue(&ada(), &[], LIFE, now()).token;
         let encode = |header: &Header, claims: &Value| {
             jsonwebtoken::encode(header, claims, &EncodingKey::from_secret(&[7; KEY_LEN])).unwrap()
         };
@@ -231,8 +263,8 @@ mod tests {
             "a.b.c".into(),
             unsigned,
             valid[..valid.len() - 2].to_owned(),
-            Tokens::new(&[8; KEY_LEN], Duration::from_secs(1800))
-                .issue(&ada(), &[], now())
+            Tokens::new(&[8; KEY_LEN])
+                .issue(&ada(), &[], LIFE, now())
                 .token,
             encode(&Header::new(Algorithm::HS512), &claims),
             with("aud", "another-service"),

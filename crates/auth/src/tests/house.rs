@@ -1,7 +1,7 @@
 //! The installation the stories of [`super`] are told in.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::net::{IpAddr, Ipv4Addr};
 
 use chrono::{DateTime, Utc};
 use metadata::{Db, NewProject, NewUser, User};
@@ -11,6 +11,8 @@ use tempfile::TempDir;
 use crate::{Action, Auth, Caller, Config, Denied, Identity, Role};
 
 pub(super) const ADMIN_PASSWORD: &str = "given by the operator";
+/// Where everybody comes from.
+pub(super) const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 pub(super) const PASSWORD: &str = "Correct1Horse";
 
 /// An installation with its administrator, a public and a private project, and a user for each role in both.
@@ -92,7 +94,7 @@ impl House {
 
     pub(super) async fn admin(&self) -> Identity {
         self.auth
-            .login("admin", ADMIN_PASSWORD, self.now)
+            .login("admin", ADMIN_PASSWORD, HERE, self.now)
             .await
             .unwrap()
     }
@@ -104,7 +106,11 @@ impl House {
             .grant(identity, &[scope.parse().unwrap()])
             .await
             .unwrap();
-        let token = self.auth.issue_token(identity, &granted, self.now);
+        let token = self
+            .auth
+            .issue_token(identity, &granted, self.now)
+            .await
+            .unwrap();
         self.auth.caller_from_token(&token.token, self.now).unwrap()
     }
 
@@ -115,7 +121,6 @@ impl House {
 
 pub(super) async fn open(folder: &TempDir, db: &Db) -> Auth {
     let config = Config {
-        token_ttl: Duration::from_secs(1800),
         keys_dir: folder.path().join("keys"),
     };
     Auth::open(config, db.clone()).await.unwrap()
