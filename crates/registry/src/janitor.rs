@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use oci::{Algorithm, Digest};
 use storage::Stored;
 
-use crate::{Registry, Result};
+use crate::{Error, Registry, Result};
 
 /// What a round removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -49,6 +49,8 @@ impl Registry {
             now - TimeDelta::from_std(config.upload_expiry).unwrap_or(TimeDelta::MAX);
         swept.uploads = self.store().purge_uploads(upload_limit).await?.len() as u64;
         self.forget_uploads_without_bytes().await?;
+        let forgotten = self.0.auth.forget_ended_sessions(now).await;
+        forgotten.map_err(|error| Error::Internal(Box::new(error)))?;
         {
             // A manifest may be about to name them: pushes hold the other side of this lock while they check and record.
             let _deleting = self.0.local.deleting_bytes().await;

@@ -1,10 +1,10 @@
 //! Pushes into hosted projects: uploads in every form the specification has, mounts, manifests.
 
-use auth::{Access, Identity};
+use auth::Access;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use futures_util::Stream;
-use metadata::{BlobRight, Visibility};
+use metadata::BlobRight;
 use oci::{Algorithm, Descriptor, Digest, Manifest, Reference, RepositoryName, Tag, media_type};
 use storage::{AppendError, UploadId};
 
@@ -72,10 +72,9 @@ impl Registry {
             Some((from, source)) if source.project().name == from.project() => Some(from.clone()),
             Some(_) => None,
             None => {
-                let holder = self
-                    .db()
-                    .find_blob_holder(digest, visible_to(access.caller()))
-                    .await?;
+                let visible_to = self.0.auth.sight(access.caller()).await;
+                let visible_to = visible_to.map_err(|error| Error::Internal(Box::new(error)))?;
+                let holder = self.db().find_blob_holder(digest, visible_to).await?;
                 holder.and_then(|holder| holder.parse().ok())
             }
         };
@@ -275,17 +274,6 @@ impl Registry {
             }
         }
         Ok(missing)
-    }
-}
-
-/// The repositories that a caller may pull from.
-fn visible_to(caller: &Identity) -> Visibility {
-    match caller {
-        Identity::Anonymous => Visibility::PublicOnly,
-        Identity::User {
-            is_sysadmin: true, ..
-        } => Visibility::All,
-        Identity::User { id, .. } => Visibility::User(*id),
     }
 }
 

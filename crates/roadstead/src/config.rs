@@ -30,6 +30,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use ipnet::IpNet;
 use url::Url;
 
 pub use environment::{Environment, VARIABLES};
@@ -54,6 +55,8 @@ pub struct Config {
     pub redirect_listen: Option<SocketAddr>,
     /// How clients call this registry, when `external_url` or `hostname` says so. See [`Config::url_at`].
     pub external_url: Option<Url>,
+    /// Proxies in front of this registry, as addresses or networks, whose `X-Forwarded-For` is believed (`trusted_proxies`).
+    pub trusted_proxies: Vec<IpNet>,
     /// The folder of everything Roadstead keeps (`data_volume`, default `./data`).
     pub data: PathBuf,
     /// The folder of the blobs (`storage_service.filesystem.rootdirectory`, default: the data folder).
@@ -283,6 +286,7 @@ impl Config {
             tls: listen.tls,
             redirect_listen: listen.redirect,
             external_url: listen.external_url,
+            trusted_proxies: listen.trusted_proxies,
             data,
             storage_root,
             database_url,

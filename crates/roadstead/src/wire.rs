@@ -22,8 +22,6 @@ use crate::config::{Config, OutboundProxy};
 const FLUSH_PERIOD: Duration = Duration::from_secs(1);
 /// Bytes that nothing names are left alone this long: a push or a fill may be about to name them.
 const ORPHAN_GRACE: Duration = Duration::from_secs(3600);
-/// How long a registry token lives, as in Harbor.
-const TOKEN_TTL: Duration = Duration::from_secs(30 * 60);
 /// Where a generated administrator password is kept, in the data folder.
 const PASSWORD_FILE: &str = "admin-password";
 
@@ -110,6 +108,7 @@ impl App {
         let shown = server::Config {
             external_url: url.clone(),
             version: env!("CARGO_PKG_VERSION"),
+            trusted_proxies: config.trusted_proxies.clone(),
         };
         let state = State::new(shown, auth, registry.clone(), db);
         Ok(Self {
@@ -201,7 +200,6 @@ fn registry_config(config: &Config) -> registry::Config {
 /// How other registries are talked to.
 pub(crate) fn auth_config(config: &Config) -> auth::Config {
     auth::Config {
-        token_ttl: TOKEN_TTL,
         keys_dir: config.data.join("keys"),
     }
 }

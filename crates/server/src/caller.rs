@@ -1,13 +1,14 @@
-//! Who asks: the `Authorization` header, read.
+//! Who asks: the `Authorization` header, else the session.
 
-use auth::{Caller, Identity};
+use auth::Caller;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::Utc;
-use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use http::request::Parts;
+use http::{Extensions, HeaderMap};
 
-use crate::State;
+use crate::{State, client, session};
 
 /// Why a request's credentials were not taken.
 #[derive(Debug)]
@@ -18,12 +19,12 @@ pub(crate) enum CallerError {
     Failed(auth::Error),
 }
 
-/// The caller of a registry request: nobody, a user by Basic, or whoever a token says.
-pub(crate) async fn of_registry(state: &State, headers: &HeaderMap) -> Result<Caller, CallerError> {
-    match credentials(headers)? {
+/// The caller of a registry request: nobody, an account by Basic, or whoever a token says.
+pub(crate) async fn of_registry(state: &State, parts: &Parts) -> Result<Caller, CallerError> {
+    match credentials(&parts.headers)? {
         Credentials::None => Ok(Caller::anonymous()),
         Credentials::Basic { username, password } => {
-            login(state, &username, &password).await.map(Caller::of)
+            login(state, &username, &password, &parts.extensions).await
         }
         Credentials::Bearer(token) => state
             .auth()
@@ -32,29 +33,44 @@ pub(crate) async fn of_registry(state: &State, headers: &HeaderMap) -> Result<Ca
     }
 }
 
-/// The caller of a management request or of the token service, where registry tokens do not count.
+/// The caller of a management request or of the token service, where registry tokens do not count and sessions do.
 pub(crate) async fn of_management(
     state: &State,
     headers: &HeaderMap,
+    extensions: &Extensions,
 ) -> Result<Caller, CallerError> {
     match credentials(headers)? {
-        Credentials::None => Ok(Caller::anonymous()),
+        Credentials::None => of_session(state, headers).await,
         Credentials::Basic { username, password } => {
-            login(state, &username, &password).await.map(Caller::of)
+            login(state, &username, &password, extensions).await
         }
         Credentials::Bearer(_) => Err(CallerError::Wrong),
     }
 }
 
-async fn login(state: &State, username: &str, password: &str) -> Result<Identity, CallerError> {
-    state
-        .auth()
-        .login(username, password, Utc::now())
-        .await
-        .map_err(|error| match error {
-            auth::Error::WrongCredentials => CallerError::Wrong,
-            error => CallerError::Failed(error),
-        })
+/// Whoever holds a session; nobody, where it has ended.
+async fn of_session(state: &State, headers: &HeaderMap) -> Result<Caller, CallerError> {
+    let Some(session) = session::of(headers) else {
+        return Ok(Caller::anonymous());
+    };
+    let caller = state.auth().caller_from_session(session, Utc::now()).await;
+    Ok(caller
+        .map_err(CallerError::Failed)?
+        .unwrap_or_else(Caller::anonymous))
+}
+
+async fn login(
+    state: &State,
+    username: &str,
+    password: &str,
+    extensions: &Extensions,
+) -> Result<Caller, CallerError> {
+    let from = client::address(extensions);
+    let identity = state.auth().login(username, password, from, Utc::now());
+    identity.await.map(Caller::of).map_err(|error| match error {
+        auth::Error::WrongCredentials => CallerError::Wrong,
+        error => CallerError::Failed(error),
+    })
 }
 
 enum Credentials {

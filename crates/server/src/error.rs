@@ -255,6 +255,15 @@ impl Error {
                 error.to_string(),
             )
             .with(RETRY_AFTER, "2"),
+            auth::Error::TooManyTries { retry_after } => {
+                let seconds = retry_after.as_secs().saturating_add(1);
+                Self::oci(
+                    StatusCode::TOO_MANY_REQUESTS,
+                    ErrorCode::TooManyRequests,
+                    error.to_string(),
+                )
+                .with(RETRY_AFTER, &seconds.to_string())
+            }
             error => Self::internal(&error),
         }
     }

@@ -5,18 +5,21 @@
 
 mod api;
 mod caller;
+mod client;
 mod error;
 mod layers;
 mod listen;
 mod metrics;
 mod portal;
+mod session;
 mod state;
 mod token;
 mod v2;
 
 use axum::Router;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Redirect};
-use axum::routing::{any, get};
+use axum::routing::{any, get, post};
 use url::Url;
 
 pub use listen::{Listener, TlsFiles};
@@ -34,12 +37,16 @@ pub fn app(state: State) -> App {
         .route("/v2/", any(v2::dispatch_base))
         .route("/v2/{*rest}", any(v2::dispatch))
         .route("/service/token", get(token::issue))
+        .route("/c/login", post(session::login))
+        .route("/c/log_out", get(session::log_out))
         .nest("/api/v2.0", api::router())
         .nest("/api/roadstead/v1", api::roadstead::router())
         .route("/api/version", get(api::version))
         .route("/", get(portal::index))
         .fallback(portal::not_found)
-        .layer(axum::middleware::from_fn(layers::request_id))
+        .layer(from_fn_with_state(state.clone(), session::protect))
+        .layer(from_fn_with_state(state.clone(), client::find))
+        .layer(from_fn(layers::request_id))
         .with_state(state);
     App(router)
 }

@@ -9,6 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use http::Request;
+use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
@@ -19,6 +21,9 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
+use tower::ServiceExt as _;
+
+use crate::client::Peer;
 
 /// How long a client may take to send its request's headers, or to shake hands.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
@@ -73,7 +78,9 @@ impl Listener {
                 () = &mut stop => break,
             };
             match accepted {
-                Ok((stream, _)) => self.spawn(stream, app.0.clone(), &connections),
+                Ok((stream, peer)) => {
+                    self.spawn(stream, Peer(peer), app.0.clone(), &connections);
+                }
                 Err(error) => {
                     // Out of file descriptors, most likely: connections that end free some.
                     tracing::error!(%error, "a connection could not be accepted");
@@ -94,19 +101,19 @@ impl Listener {
     }
 
     /// Each connection is a task; the graceful shutdown owns it.
-    fn spawn(&self, stream: TcpStream, router: Router, connections: &GracefulShutdown) {
+    fn spawn(&self, stream: TcpStream, peer: Peer, router: Router, connections: &GracefulShutdown) {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "no TCP_NODELAY");
         }
         let watcher = connections.watcher();
         match self.tls.clone() {
             None => {
-                tokio::spawn(async move { watched(stream, router, watcher).await });
+                tokio::spawn(async move { watched(stream, peer, router, watcher).await });
             }
             Some(tls) => {
                 tokio::spawn(async move {
                     match tokio::time::timeout(HEADER_TIMEOUT, tls.accept(stream)).await {
-                        Ok(Ok(stream)) => watched(stream, router, watcher).await,
+                        Ok(Ok(stream)) => watched(stream, peer, router, watcher).await,
                         Ok(Err(error)) => tracing::debug!(%error, "TLS handshake failed"),
                         Err(_) => tracing::debug!("TLS handshake took too long"),
                     }
@@ -116,7 +123,7 @@ impl Listener {
     }
 }
 
-async fn watched<S>(stream: S, router: Router, watcher: Watcher)
+async fn watched<S>(stream: S, peer: Peer, router: Router, watcher: Watcher)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -130,6 +137,10 @@ where
         .http2()
         .timer(TokioTimer::new())
         .keep_alive_interval(HEADER_TIMEOUT);
+    let router = router.map_request(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        request
+    });
     let service = TowerToHyperService::new(router);
     let connection = builder
         .serve_connection(TokioIo::new(stream), service)

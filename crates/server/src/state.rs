@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use auth::Auth;
+use ipnet::IpNet;
 use metadata::Db;
 use registry::Registry;
 use url::Url;
@@ -14,6 +15,8 @@ pub struct Config {
     pub external_url: Url,
     /// What it calls itself.
     pub version: &'static str,
+    /// Proxies in front of it, whose `X-Forwarded-For` says who the client is.
+    pub trusted_proxies: Vec<IpNet>,
 }
 
 /// Shared by all requests. Cloning is cheap.

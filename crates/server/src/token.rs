@@ -2,10 +2,11 @@
 
 use auth::SERVICE;
 use axum::Json;
-use axum::extract::{RawQuery, State as Extract};
+use axum::extract::{RawQuery, Request, State as Extract};
 use axum::response::{IntoResponse, Response};
 use chrono::{SecondsFormat, Utc};
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
+use http::request::Parts;
 use oci::{Challenge, ErrorCode, Scope};
 
 use crate::State;
@@ -17,14 +18,15 @@ use crate::error::Error;
 pub(crate) async fn issue(
     Extract(state): Extract<State>,
     RawQuery(query): RawQuery,
-    headers: HeaderMap,
+    request: Request,
 ) -> Response {
-    respond(&state, query.as_deref().unwrap_or_default(), &headers)
+    let (parts, _) = request.into_parts();
+    respond(&state, query.as_deref().unwrap_or_default(), &parts)
         .await
         .unwrap_or_else(IntoResponse::into_response)
 }
 
-async fn respond(state: &State, query: &str, headers: &HeaderMap) -> Result<Response, Error> {
+async fn respond(state: &State, query: &str, parts: &Parts) -> Result<Response, Error> {
     let parameters: Vec<(String, String)> = url::form_urlencoded::parse(query.as_bytes())
         .into_owned()
         .collect();
@@ -49,7 +51,7 @@ async fn respond(state: &State, query: &str, headers: &HeaderMap) -> Result<Resp
     let challenge = Challenge::Basic {
         realm: "harbor".to_owned(),
     };
-    let caller = caller::of_management(state, headers)
+    let caller = caller::of_management(state, &parts.headers, &parts.extensions)
         .await
         .map_err(|error| match error {
             CallerError::Wrong => {
@@ -67,7 +69,9 @@ async fn respond(state: &State, query: &str, headers: &HeaderMap) -> Result<Resp
         .map_err(Error::of_auth_failure)?;
     let token = state
         .auth()
-        .issue_token(&caller.identity, &granted, Utc::now());
+        .issue_token(&caller.identity, &granted, Utc::now())
+        .await
+        .map_err(Error::of_auth_failure)?;
     Ok(Json(serde_json::json!({
         "token": token.token,
         "access_token": token.token,

@@ -59,7 +59,7 @@ async fn route(state: &State, rest: &str, request: Request) -> Result {
     let (parts, body) = request.into_parts();
     let route =
         Route::parse(&parts.method, rest).map_err(|error| unroutable(&parts.method, error))?;
-    let caller = caller::of_registry(state, &parts.headers)
+    let caller = caller::of_registry(state, &parts)
         .await
         .map_err(|error| match error {
             CallerError::Wrong => Error::unauthorized(

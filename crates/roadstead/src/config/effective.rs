@@ -20,6 +20,11 @@ pub(super) fn write(config: &Config) -> String {
     };
     let effective = Effective {
         external_url: config.external_url.as_ref().map(Url::as_str),
+        trusted_proxies: config
+            .trusted_proxies
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
         http: plain.map(Listener::plain),
         https: config.tls.as_ref().map(|tls| Listener {
             certificate: Some(&tls.certificate),
@@ -83,6 +88,8 @@ pub(super) fn write(config: &Config) -> String {
 struct Effective<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     external_url: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    trusted_proxies: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     http: Option<Listener<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]

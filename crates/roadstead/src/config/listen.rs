@@ -1,11 +1,12 @@
 //! Where Roadstead listens, with or without TLS, and how it is called from outside:
-//! `hostname`, `http`, `https`, `external_url`.
+//! `hostname`, `http`, `https`, `external_url`, `trusted_proxies`.
 //!
 //! A port in the file opens every interface, as in Harbor; without a file only this machine is let in.
 
 use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use ipnet::IpNet;
 use url::Url;
 
 use super::section::Section;
@@ -23,6 +24,7 @@ pub(super) struct Listen {
     pub(super) tls: Option<TlsFiles>,
     pub(super) redirect: Option<SocketAddr>,
     pub(super) external_url: Option<Url>,
+    pub(super) trusted_proxies: Vec<IpNet>,
 }
 
 pub(super) fn read(top: &mut Section<'_>, sources: &Sources<'_>) -> Listen {
@@ -34,6 +36,7 @@ pub(super) fn read(top: &mut Section<'_>, sources: &Sources<'_>) -> Listen {
     let http = top.section("http", read_http);
     let https = top.section("https", read_https);
     let external_url = top.parsed("external_url", EXTERNAL_URL, bare_url);
+    let trusted_proxies = read_trusted_proxies(top);
 
     if let (Some(http), Some(https)) = (http, &https)
         && http.port() == https.address.port()
@@ -73,7 +76,25 @@ pub(super) fn read(top: &mut Section<'_>, sources: &Sources<'_>) -> Listen {
         redirect: http.filter(|_| tls.is_some()),
         tls,
         external_url,
+        trusted_proxies,
     }
+}
+
+/// Addresses and networks of proxies in front of this registry.
+fn read_trusted_proxies(top: &mut Section<'_>) -> Vec<IpNet> {
+    let texts = top.texts("trusted_proxies").unwrap_or_default();
+    let network = |text: &String| {
+        let address = || text.parse::<IpAddr>().ok().map(IpNet::from);
+        let network = text.parse().ok().or_else(address);
+        if network.is_none() {
+            top.complain(
+                "trusted_proxies",
+                format!("expected addresses and networks such as 10.0.0.0/8; found {text:?}"),
+            );
+        }
+        network
+    };
+    texts.iter().filter_map(network).collect()
 }
 
 fn read_http(http: &mut Section<'_>) -> SocketAddr {

@@ -1,21 +1,23 @@
 //! What handlers take out of a request: who asks, names in the path, the query, a JSON body. What cannot be taken is
 //! answered as by Harbor, whose validation says 422.
 
-use auth::{Access, Action, Caller, Denied, SystemAccess, SystemAction};
+use std::net::IpAddr;
+
+use auth::{Access, Action, Caller, Denied, Identity, SystemAccess, SystemAction};
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
+use metadata::Visibility;
 use oci::{Reference, RepositoryName, media_type};
 use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 use url::form_urlencoded;
 
 use super::Result;
-use crate::State;
-use crate::caller;
 use crate::error::{Error, harbor};
+use crate::{State, caller, client};
 
 /// No project has this name.
 const NO_NAME: &str = "";
@@ -24,6 +26,8 @@ const NO_NAME: &str = "";
 pub(super) struct Asked {
     pub(super) state: State,
     pub(super) caller: Caller,
+    /// Where from.
+    pub(super) from: IpAddr,
     /// `X-Is-Resource-Name`: a number in the path is a name too.
     is_name: bool,
 }
@@ -32,12 +36,13 @@ impl FromRequestParts<State> for Asked {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self> {
-        let caller = caller::of_management(state, &parts.headers)
+        let caller = caller::of_management(state, &parts.headers, &parts.extensions)
             .await
             .map_err(Error::of_caller_management)?;
         Ok(Self {
             state: state.clone(),
             caller,
+            from: client::address(&parts.extensions),
             is_name: is_true(&parts.headers, "x-is-resource-name"),
         })
     }
@@ -96,12 +101,32 @@ impl Asked {
             .map_err(Error::of_denied_management)
     }
 
-    /// The caller's own number: somebody who signed in.
+    /// The caller's own number: a user who signed in.
     pub(super) fn user_id(&self) -> Result<i64> {
-        self.caller
-            .identity
-            .user_id()
-            .ok_or_else(|| Error::of_denied_management(Denied::Unauthenticated))
+        match &self.caller.identity {
+            Identity::User { id, .. } => Ok(*id),
+            // Harbor's answer, by which clients tell a robot.
+            Identity::Robot { name, .. } => Err(Error::new(
+                StatusCode::PRECONDITION_FAILED,
+                harbor::PRECONDITION,
+                format!("{name} is a robot account, which has no profile"),
+            )),
+            Identity::Anonymous => Err(Error::of_denied_management(Denied::Unauthenticated)),
+        }
+    }
+
+    /// Somebody who signed in.
+    pub(super) fn signed_in(&self) -> Result<()> {
+        match self.caller.identity.is_anonymous() {
+            true => Err(Error::of_denied_management(Denied::Unauthenticated)),
+            false => Ok(()),
+        }
+    }
+
+    /// Which projects lists may show to the caller.
+    pub(super) async fn visibility(&self) -> Result<Visibility> {
+        let visible_to = self.state.auth().visibility(&self.caller).await;
+        visible_to.map_err(Error::of_auth_failure)
     }
 
     async fn authorize(&self, action: Action, name: &str, told: &str) -> Result<Access> {

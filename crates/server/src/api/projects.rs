@@ -130,7 +130,7 @@ impl ProjectRequest {
 
 /// `GET /projects`: those the caller may see.
 pub(super) async fn list(asked: Asked, paging: Paging) -> Result {
-    let visible_to = asked.state.auth().visibility(&asked.caller);
+    let visible_to = asked.visibility().await?;
     let filter = ProjectFilter {
         visible_to,
         name_contains: paging.parameters.text("name").map(str::to_owned),
@@ -153,7 +153,7 @@ pub(super) async fn list(asked: Asked, paging: Paging) -> Result {
 /// `HEAD /projects?project_name=`: whether there is one of that name. Unlike in Harbor, names of projects that are
 /// closed to the caller are not told.
 pub(super) async fn exists(asked: Asked, parameters: Parameters) -> Result<StatusCode> {
-    asked.user_id()?;
+    asked.signed_in()?;
     let name = parameters.required("project_name")?;
     let seen = asked.named_project(Action::ProjectRead, name).await;
     Ok(if seen.is_ok() {

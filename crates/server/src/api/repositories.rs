@@ -50,7 +50,7 @@ pub(super) struct RepositoryChange {
 
 /// `GET /repositories`: of all projects the caller may see.
 pub(super) async fn list(asked: Asked, paging: Paging) -> Result {
-    let visible_to = asked.state.auth().visibility(&asked.caller);
+    let visible_to = asked.visibility().await?;
     let filter = RepositoryFilter {
         project_id: None,
         visible_to,

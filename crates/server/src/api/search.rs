@@ -32,14 +32,14 @@ struct FoundRepository {
 /// `GET /search?q=`
 pub(super) async fn get(asked: Asked, parameters: Parameters) -> Result<Response> {
     let part = parameters.text("q").unwrap_or_default();
-    let visible_to = asked.state.auth().visibility(&asked.caller);
+    let visible_to = asked.visibility().await?;
     let db = asked.state.db();
     let page = Page {
         size: MOST,
         ..Page::all()
     };
     let filter = ProjectFilter {
-        visible_to,
+        visible_to: visible_to.clone(),
         name_contains: Some(part.to_owned()),
         is_public: None,
         owner: None,

@@ -1,6 +1,7 @@
 //! `/systeminfo`: what the server says of itself; little to strangers, more to who signed in.
 
 use auth::SystemAction;
+use auth::settings::PROJECT_CREATION;
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use chrono::Utc;
@@ -60,17 +61,12 @@ pub(super) async fn get(asked: Asked) -> Result {
 async fn more(asked: &Asked) -> Result<More> {
     let config = asked.state.config();
     let url = &config.external_url;
-    let restriction = asked
-        .state
-        .db()
-        .get_setting("project_creation_restriction")
-        .await
-        .map_err(Error::of_metadata)?;
+    let restriction = asked.state.auth().setting(PROJECT_CREATION);
     Ok(More {
         harbor_version: format!("{HARBOR_VERSION}-roadstead.{}", config.version),
         registry_url: url[url::Position::BeforeHost..url::Position::AfterPort].to_owned(),
         external_url: url.as_str().trim_end_matches('/').to_owned(),
-        project_creation_restriction: restriction.unwrap_or_else(|| "everyone".to_owned()),
+        project_creation_restriction: restriction.await.map_err(Error::of_auth_failure)?,
         has_ca_root: false,
         read_only: false,
         registry_storage_provider_name: "filesystem",

@@ -259,7 +259,7 @@ pub(super) async fn change_password(
     let user = find(&asked, id).await?;
     let (auth, now) = (asked.state.auth(), Utc::now());
     if asked.caller.identity.user_id() == Some(id) {
-        auth.login(&user.username, &request.old_password, now)
+        auth.login(&user.username, &request.old_password, asked.from, now)
             .await
             .map_err(|error| match error {
                 auth::Error::WrongCredentials => {
@@ -269,7 +269,7 @@ pub(super) async fn change_password(
             })?;
     }
     if auth
-        .login(&user.username, &request.new_password, now)
+        .login(&user.username, &request.new_password, asked.from, now)
         .await
         .is_ok()
     {
