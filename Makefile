@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: help build run test e2e bench check
+.PHONY: help build run test e2e bench check reference
 
 help:
 	@echo 'make build   the server, optimised: target/release/roadstead'
@@ -10,6 +10,7 @@ help:
 	@echo 'make test    unit and integration tests; no root, no network'
 	@echo 'make e2e     real clients against a real server'
 	@echo 'make bench   speed and memory, side by side with what one would use instead'
+	@echo 'make reference   docs/reference, as the code has it'
 	@echo 'make check   format, lints, licences and dependencies: what CI wants clean'
 
 build:
@@ -38,3 +39,8 @@ check:
 	else \
 		echo 'dependencies not checked: cargo-deny is not installed (cargo install cargo-deny --locked)'; \
 	fi
+
+# Written beside and moved: the build reads the old one.
+reference:
+	$(CARGO) run --quiet -p roadstead -- openapi > docs/reference/openapi.json.new
+	mv docs/reference/openapi.json.new docs/reference/openapi.json

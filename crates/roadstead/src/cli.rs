@@ -2,6 +2,7 @@
 
 pub mod check_config;
 pub mod egress;
+pub mod openapi;
 pub mod serve;
 
 use clap::{Parser, Subcommand};
@@ -17,6 +18,8 @@ pub enum Command {
     CheckConfig(Flags),
     /// List the hosts a firewall must allow for the endpoints of the file and the database
     Egress(egress::EgressFlags),
+    /// Print the description of the management API (OpenAPI 3.1), as the server has it at /api/openapi.json
+    Openapi,
 }
 
 /// A container registry whose first job is the proxy cache.

@@ -9,5 +9,6 @@ fn main() -> ExitCode {
         Command::Serve(flags) => cli::serve::run(&flags),
         Command::CheckConfig(flags) => cli::check_config::run(&flags),
         Command::Egress(flags) => cli::egress::run(&flags),
+        Command::Openapi => cli::openapi::run(),
     }
 }

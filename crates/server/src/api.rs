@@ -1,5 +1,13 @@
 //! `/api/v2.0`: Harbor's management API, as far as it is here. A file per tag of Harbor's swagger; what is
 //! answered otherwise than by Harbor is a row in `docs/compatibility.md`.
+//!
+//! To add an endpoint:
+//! 1. write its handler in the file of its tag, under `#[utoipa::path(…)]`: the path, Harbor's `operation_id`, and the
+//!    types of the bodies, which derive `ToSchema` under Harbor's names (`#[schema(as = …)]`);
+//! 2. list it in [`operations`], together with the others of its path;
+//! 3. `make reference` writes it into `docs/reference/openapi.json`, which a test compares.
+//!
+//! What all operations share is added by [`crate::openapi`]: parameters of the path, errors, sign-in, a list's headers.
 
 mod artifacts;
 mod health;
@@ -22,10 +30,14 @@ mod page;
 
 use axum::extract::{DefaultBodyLimit, Request, State as Extract};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, post, put};
 use axum::{Json, Router};
 use http::{StatusCode, Uri};
 use tower::ServiceExt as _;
+use utoipa::openapi::OpenApi;
+#[cfg(test)]
+use utoipa::openapi::{RefOr, Schema};
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
+use utoipa_axum::routes;
 
 use crate::State;
 use crate::error::{Error, harbor};
@@ -37,11 +49,73 @@ const MAX_BODY_BYTES: usize = 1024 * 1024;
 
 type Result<T = Response> = std::result::Result<T, Error>;
 
+/// All that is under `/api/v2.0`: an entry for each path. It stands in the handlers' annotations, and nowhere else.
+fn operations() -> Vec<UtoipaMethodRouter<State>> {
+    vec![
+        routes!(ping::get),
+        routes!(health::get),
+        routes!(systeminfo::get),
+        routes!(systeminfo::volumes),
+        routes!(search::get),
+        routes!(users::list, users::create),
+        routes!(users::current),
+        routes!(users::search),
+        routes!(users::get, users::update, users::delete),
+        routes!(users::change_password),
+        routes!(users::set_sysadmin),
+        routes!(registries::list, registries::create),
+        routes!(registries::ping),
+        routes!(registries::get, registries::update, registries::delete),
+        routes!(registries::info),
+        routes!(replication::adapters),
+        routes!(replication::adapter_infos),
+        routes!(projects::list, projects::exists, projects::create),
+        routes!(projects::get, projects::update, projects::delete),
+        routes!(projects::deletable),
+        routes!(projects::summary),
+        routes!(members::list, members::create),
+        routes!(members::get, members::update, members::delete),
+        routes!(metadatas::list, metadatas::create),
+        routes!(metadatas::get, metadatas::update, metadatas::delete),
+        routes!(repositories::list_in_project),
+        routes!(repositories::list),
+        routes!(
+            repositories::get,
+            repositories::update,
+            repositories::delete
+        ),
+        routes!(artifacts::list),
+        routes!(artifacts::get, artifacts::delete),
+        routes!(tags::list, tags::create),
+        routes!(tags::delete),
+    ]
+}
+
 /// Everything under `/api/v2.0`.
 pub(crate) fn router() -> Router<State> {
-    routes()
-        .fallback(clean_path)
+    let routes = Router::from(collect(operations()));
+    let again = routes
+        .clone()
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed);
+    routes
+        .fallback(move |state, request| clean_path(again, state, request))
         .method_not_allowed_fallback(method_not_allowed)
+}
+
+/// What both management APIs can do, under their whole paths.
+pub(crate) fn described() -> OpenApi {
+    let ours = collect(roadstead::operations()).into_openapi();
+    OpenApi::default()
+        .nest(PREFIX, collect(operations()).into_openapi())
+        .nest(roadstead::PREFIX, ours)
+}
+
+/// The types that operations speak of, each as often as it is spoken of.
+#[cfg(test)]
+pub(crate) fn schemas() -> impl Iterator<Item = (String, RefOr<Schema>)> {
+    let all = operations().into_iter().chain(roadstead::operations());
+    all.flat_map(|(schemas, ..)| schemas)
 }
 
 /// `GET /api/version`: which API this is, asked first by other Harbors.
@@ -49,103 +123,20 @@ pub(crate) async fn version() -> Json<serde_json::Value> {
     Json(serde_json::json!({ "version": "v2.0" }))
 }
 
-fn routes() -> Router<State> {
-    let management = Router::new()
-        .route("/ping", get(ping::get))
-        .route("/health", get(health::get))
-        .route("/systeminfo", get(systeminfo::get))
-        .route("/systeminfo/volumes", get(systeminfo::volumes))
-        .route("/search", get(search::get))
-        .route("/users", get(users::list).post(users::create))
-        .route("/users/current", get(users::current))
-        .route("/users/search", get(users::search))
-        .route(
-            "/users/{id}",
-            get(users::get).put(users::update).delete(users::delete),
-        )
-        .route("/users/{id}/password", put(users::change_password))
-        .route("/users/{id}/sysadmin", put(users::set_sysadmin))
-        .route(
-            "/registries",
-            get(registries::list).post(registries::create),
-        )
-        .route("/registries/ping", post(registries::ping))
-        .route(
-            "/registries/{id}",
-            get(registries::get)
-                .put(registries::update)
-                .delete(registries::delete),
-        )
-        .route("/registries/{id}/info", get(registries::info))
-        .route("/replication/adapters", get(replication::adapters))
-        .route("/replication/adapterinfos", get(replication::adapter_infos));
-    let projects = Router::new()
-        .route(
-            "/projects",
-            get(projects::list)
-                .head(projects::exists)
-                .post(projects::create),
-        )
-        .route(
-            "/projects/{project}",
-            get(projects::get)
-                .put(projects::update)
-                .delete(projects::delete),
-        )
-        .route("/projects/{project}/_deletable", get(projects::deletable))
-        .route("/projects/{project}/summary", get(projects::summary))
-        .route(
-            "/projects/{project}/members",
-            get(members::list).post(members::create),
-        )
-        .route(
-            MEMBER,
-            get(members::get)
-                .put(members::update)
-                .delete(members::delete),
-        )
-        .route(
-            "/projects/{project}/metadatas",
-            get(metadatas::list).post(metadatas::create),
-        )
-        .route(
-            METADATA,
-            get(metadatas::get)
-                .put(metadatas::update)
-                .delete(metadatas::delete),
-        )
-        .route(
-            "/projects/{project}/repositories",
-            get(repositories::list_in_project),
-        );
-    let repositories = Router::new()
-        .route("/repositories", get(repositories::list))
-        .route(
-            REPOSITORY,
-            get(repositories::get)
-                .put(repositories::update)
-                .delete(repositories::delete),
-        )
-        .route(ARTIFACTS, get(artifacts::list))
-        .route(ARTIFACT, get(artifacts::get).delete(artifacts::delete))
-        .route(TAGS, get(tags::list).post(tags::create))
-        .route(TAG, delete(tags::delete));
-    management
-        .merge(projects)
-        .merge(repositories)
+fn collect(operations: Vec<UtoipaMethodRouter<State>>) -> OpenApiRouter<State> {
+    operations
+        .into_iter()
+        .fold(OpenApiRouter::default(), OpenApiRouter::routes)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
 }
 
-const MEMBER: &str = "/projects/{project}/members/{member}";
-const METADATA: &str = "/projects/{project}/metadatas/{key}";
-const REPOSITORY: &str = "/projects/{project}/repositories/{repository}";
-const ARTIFACTS: &str = "/projects/{project}/repositories/{repository}/artifacts";
-const ARTIFACT: &str = "/projects/{project}/repositories/{repository}/artifacts/{reference}";
-const TAGS: &str = "/projects/{project}/repositories/{repository}/artifacts/{reference}/tags";
-const TAG: &str = "/projects/{project}/repositories/{repository}/artifacts/{reference}/tags/{tag}";
-
-/// Harbor's clients call some paths with a slash too many, at the end or between: those mean the path without.
-async fn clean_path(Extract(state): Extract<State>, mut request: Request) -> Response {
+/// Harbor's clients call some paths with a slash too many, at the end or between: those mean the path without, and are
+/// asked `again`.
+async fn clean_path(
+    again: Router<State>,
+    Extract(state): Extract<State>,
+    mut request: Request,
+) -> Response {
     let words: Vec<&str> = request
         .uri()
         .path()
@@ -163,9 +154,6 @@ async fn clean_path(Extract(state): Extract<State>, mut request: Request) -> Res
     if let Ok(uri) = with_query.parse::<Uri>() {
         *request.uri_mut() = uri;
     }
-    let again = routes()
-        .fallback(not_found)
-        .method_not_allowed_fallback(method_not_allowed);
     let Ok(response) = again.with_state(state).oneshot(request).await;
     response
 }

@@ -9,6 +9,8 @@ use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, StatusCode};
 use oci::{Challenge, ErrorCode};
 use registry::UpstreamStatus;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::caller::CallerError;
 
@@ -22,6 +24,22 @@ pub(crate) struct Error {
     code: &'static str,
     message: String,
     headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// Why a request was not answered as asked.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Errors)]
+pub(crate) struct ErrorsBody {
+    errors: [ErrorBody; 1],
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = Error)]
+struct ErrorBody {
+    /// For programs: `NOT_FOUND`, `CONFLICT` …
+    code: &'static str,
+    /// For people: what is wrong, and what to do.
+    message: String,
 }
 
 /// Harbor's codes for the management API, where they are not the specification's.
@@ -271,8 +289,11 @@ impl Error {
 
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
-        let body =
-            serde_json::json!({ "errors": [{ "code": self.code, "message": self.message }] });
+        let errors = [ErrorBody {
+            code: self.code,
+            message: self.message,
+        }];
+        let body = serde_json::json!(ErrorsBody { errors });
         let mut response = Response::new(Body::from(format!("{body}\n")));
         *response.status_mut() = self.status;
         response.headers_mut().insert(

@@ -10,6 +10,7 @@ mod error;
 mod layers;
 mod listen;
 mod metrics;
+mod openapi;
 mod portal;
 mod session;
 mod state;
@@ -24,6 +25,7 @@ use url::Url;
 
 pub use listen::{Listener, TlsFiles};
 pub use metrics::metrics;
+pub use openapi::openapi;
 pub use state::{Config, State};
 
 /// What a [`Listener`] answers with.
@@ -42,6 +44,9 @@ pub fn app(state: State) -> App {
         .nest("/api/v2.0", api::router())
         .nest("/api/roadstead/v1", api::roadstead::router())
         .route("/api/version", get(api::version))
+        .route("/api/openapi.json", openapi::explorer::description())
+        .route("/devcenter-api-2.0", get(openapi::explorer::page))
+        .route("/devcenter-api-2.0/{file}", get(openapi::explorer::file))
         .route("/", get(portal::index))
         .fallback(portal::not_found)
         .layer(from_fn_with_state(state.clone(), session::protect))

@@ -10,6 +10,7 @@ use metadata::{Accessory, Artifact};
 use oci::{Platform, media_type};
 use serde::Serialize;
 use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
 
 use super::Result;
 use super::extract::{Asked, Names, Parameters, reference};
@@ -18,7 +19,8 @@ use super::page::Paging;
 use super::tags::TagBody;
 use crate::error::Error;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Artifact)]
 struct ArtifactBody {
     id: i64,
     #[serde(rename = "type")]
@@ -37,28 +39,47 @@ struct ArtifactBody {
     push_time: Time,
     pull_time: Time,
     #[serde(skip_serializing_if = "is_empty_object")]
+    #[schema(value_type = Object)]
     extra_attrs: Value,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     annotations: BTreeMap<String, String>,
     references: Vec<ReferenceBody>,
     tags: Vec<TagBody>,
+    #[schema(value_type = Vec<Object>)]
     labels: [(); 0],
     accessories: Vec<AccessoryBody>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Reference)]
 struct ReferenceBody {
     parent_id: i64,
     child_id: i64,
     child_digest: String,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<PlatformBody>)]
     platform: Option<Platform>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     annotations: BTreeMap<String, String>,
     urls: Vec<String>,
 }
 
-#[derive(Serialize)]
+/// The machine an image is for.
+#[derive(ToSchema)]
+#[schema(as = Platform)]
+#[expect(dead_code, reason = "it is described, not made")]
+struct PlatformBody {
+    architecture: String,
+    os: String,
+    #[schema(rename = "os.version")]
+    os_version: Option<String>,
+    #[schema(rename = "os.features")]
+    os_features: Option<Vec<String>>,
+    variant: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = Accessory)]
 struct AccessoryBody {
     id: i64,
     artifact_id: i64,
@@ -73,10 +94,15 @@ struct AccessoryBody {
     creation_time: Time,
 }
 
-/// What of an artifact was asked for.
-#[derive(Clone, Copy)]
+/// What of an artifact was asked for: both, unless told otherwise.
+#[derive(Clone, Copy, IntoParams)]
+#[into_params(parameter_in = Query)]
 struct With {
+    /// Its tags too.
+    #[param(rename = "with_tag", value_type = Option<bool>)]
     tags: bool,
+    /// What is attached to it too.
+    #[param(rename = "with_accessory", value_type = Option<bool>)]
     accessories: bool,
 }
 
@@ -89,7 +115,15 @@ impl With {
     }
 }
 
-/// `GET …/artifacts`
+/// A repository's artifacts.
+#[utoipa::path(
+    get,
+    path = "/projects/{project}/repositories/{repository}/artifacts",
+    operation_id = "listArtifacts",
+    tag = "artifact",
+    params(Paging, With),
+    responses((status = 200, body = [ArtifactBody])),
+)]
 pub(super) async fn list(
     asked: Asked,
     Names((project, path)): Names<(String, String)>,
@@ -113,7 +147,15 @@ pub(super) async fn list(
     Ok(paging.answer(&bodies, found.total))
 }
 
-/// `GET …/artifacts/{reference}`
+/// An artifact.
+#[utoipa::path(
+    get,
+    path = "/projects/{project}/repositories/{repository}/artifacts/{reference}",
+    operation_id = "getArtifact",
+    tag = "artifact",
+    params(With),
+    responses((status = 200, body = ArtifactBody)),
+)]
 pub(super) async fn get(
     asked: Asked,
     Names((project, path, text)): Names<(String, String, String)>,
@@ -133,7 +175,14 @@ pub(super) async fn get(
     Ok(Json(ArtifactBody::of(artifact, with)).into_response())
 }
 
-/// `DELETE …/artifacts/{reference}`: with all its tags.
+/// Removes an artifact with all its tags.
+#[utoipa::path(
+    delete,
+    path = "/projects/{project}/repositories/{repository}/artifacts/{reference}",
+    operation_id = "deleteArtifact",
+    tag = "artifact",
+    responses((status = 200)),
+)]
 pub(super) async fn delete(
     asked: Asked,
     Names((project, path, text)): Names<(String, String, String)>,

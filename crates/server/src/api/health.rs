@@ -4,16 +4,19 @@ use axum::Json;
 use axum::extract::State as Extract;
 use registry::Component;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::State;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = OverallHealthStatus)]
 pub(super) struct HealthBody {
     status: &'static str,
     components: Vec<ComponentBody>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = ComponentHealthStatus)]
 struct ComponentBody {
     name: &'static str,
     status: &'static str,
@@ -21,7 +24,16 @@ struct ComponentBody {
     error: Option<&'static str>,
 }
 
-/// The whole and its parts, by name.
+/// What the server stands on, and whether it is well.
+///
+/// Always 200: who asks reads `status`.
+#[utoipa::path(
+    get,
+    path = "/health",
+    operation_id = "getHealth",
+    tag = "health",
+    responses((status = 200, body = HealthBody)),
+)]
 pub(super) async fn get(Extract(state): Extract<State>) -> Json<HealthBody> {
     // What answers this is well.
     let core = Component {

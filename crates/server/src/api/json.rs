@@ -2,12 +2,14 @@
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Serialize, Serializer};
+use utoipa::ToSchema;
 
 /// What Harbor writes for no time at all.
 pub(super) const NO_TIME: &str = "0001-01-01T00:00:00.000Z";
 
-/// A time, always written.
-#[derive(Clone, Copy)]
+/// A time, always written: `0001-01-01T00:00:00.000Z` is none at all.
+#[derive(Clone, Copy, ToSchema)]
+#[schema(value_type = String, format = DateTime)]
 pub(super) struct Time(pub(super) Option<DateTime<Utc>>);
 
 impl From<DateTime<Utc>> for Time {

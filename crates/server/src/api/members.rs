@@ -8,13 +8,16 @@ use http::{StatusCode, Uri};
 use metadata::Member;
 use registry::Who;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::extract::{Asked, Body, Names};
 use super::page::Paging;
 use super::{Result, created};
 use crate::error::{Error, harbor};
+use crate::openapi::Created;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = ProjectMemberEntity)]
 struct MemberBody {
     id: i64,
     project_id: i64,
@@ -39,14 +42,15 @@ impl From<Member> for MemberBody {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = ProjectMember)]
 pub(super) struct NewMember {
     #[serde(default)]
     role_id: i32,
     member_user: Option<UserEntity>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 struct UserEntity {
     #[serde(default)]
     user_id: i64,
@@ -54,13 +58,21 @@ struct UserEntity {
     username: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 pub(super) struct RoleRequest {
     #[serde(default)]
     role_id: i32,
 }
 
-/// `GET …/members?entityname=`
+/// Who has which role in a project.
+#[utoipa::path(
+    get,
+    path = "/projects/{project}/members",
+    operation_id = "listProjectMembers",
+    tag = "member",
+    params(Paging, ("entityname" = Option<String>, Query, description = "A part of the name")),
+    responses((status = 200, body = [MemberBody])),
+)]
 pub(super) async fn list(asked: Asked, Names(project): Names<String>, paging: Paging) -> Result {
     let access = asked.project(Action::MemberList, &project).await?;
     let members = asked
@@ -93,7 +105,15 @@ pub(super) async fn list(asked: Asked, Names(project): Names<String>, paging: Pa
     Ok(paging.answer(&found[skipped..end], found.len() as u64))
 }
 
-/// `POST …/members`
+/// Gives a user a role in a project.
+#[utoipa::path(
+    post,
+    path = "/projects/{project}/members",
+    operation_id = "createProjectMember",
+    tag = "member",
+    request_body = NewMember,
+    responses(Created),
+)]
 pub(super) async fn create(
     asked: Asked,
     Names(project): Names<String>,
@@ -122,7 +142,14 @@ pub(super) async fn create(
     Ok(created(&uri, id.map_err(Error::of_management)?))
 }
 
-/// `GET …/members/{mid}`
+/// A member.
+#[utoipa::path(
+    get,
+    path = "/projects/{project}/members/{mid}",
+    operation_id = "getProjectMember",
+    tag = "member",
+    responses((status = 200, body = MemberBody)),
+)]
 pub(super) async fn get(asked: Asked, Names((project, id)): Names<(String, i64)>) -> Result {
     let access = asked.project(Action::MemberRead, &project).await?;
     let member = asked
@@ -134,7 +161,15 @@ pub(super) async fn get(asked: Asked, Names((project, id)): Names<(String, i64)>
     Ok(Json(MemberBody::from(member)).into_response())
 }
 
-/// `PUT …/members/{mid}`
+/// Changes a member's role.
+#[utoipa::path(
+    put,
+    path = "/projects/{project}/members/{mid}",
+    operation_id = "updateProjectMember",
+    tag = "member",
+    request_body = RoleRequest,
+    responses((status = 200)),
+)]
 pub(super) async fn update(
     asked: Asked,
     Names((project, id)): Names<(String, i64)>,
@@ -151,7 +186,14 @@ pub(super) async fn update(
         .map_err(Error::of_management)
 }
 
-/// `DELETE …/members/{mid}`
+/// Takes a member's role away.
+#[utoipa::path(
+    delete,
+    path = "/projects/{project}/members/{mid}",
+    operation_id = "deleteProjectMember",
+    tag = "member",
+    responses((status = 200)),
+)]
 pub(super) async fn delete(
     asked: Asked,
     Names((project, id)): Names<(String, i64)>,

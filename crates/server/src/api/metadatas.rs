@@ -16,13 +16,27 @@ use crate::error::{Error, harbor};
 
 type Settings = BTreeMap<String, String>;
 
-/// `GET …/metadatas/`
+/// A project's settings that are set.
+#[utoipa::path(
+    get,
+    path = "/projects/{project}/metadatas",
+    operation_id = "listProjectMetadatas",
+    tag = "projectMetadata",
+    responses((status = 200, body = BTreeMap<String, String>)),
+)]
 pub(super) async fn list(asked: Asked, Names(project): Names<String>) -> Result {
     let access = asked.project(Action::MetadataList, &project).await?;
     Ok(Json(set_keys(access.project())).into_response())
 }
 
-/// `GET …/metadatas/{meta_name}`: empty where it is not set.
+/// One setting: an empty object where it is not set.
+#[utoipa::path(
+    get,
+    path = "/projects/{project}/metadatas/{meta_name}",
+    operation_id = "getProjectMetadata",
+    tag = "projectMetadata",
+    responses((status = 200, body = BTreeMap<String, String>)),
+)]
 pub(super) async fn get(asked: Asked, Names((project, key)): Names<(String, String)>) -> Result {
     let access = asked.project(Action::MetadataRead, &project).await?;
     let mut settings = set_keys(access.project());
@@ -30,7 +44,15 @@ pub(super) async fn get(asked: Asked, Names((project, key)): Names<(String, Stri
     Ok(Json(settings).into_response())
 }
 
-/// `POST …/metadatas/`: one key that is not set yet.
+/// Sets one key that is not set yet.
+#[utoipa::path(
+    post,
+    path = "/projects/{project}/metadatas",
+    operation_id = "addProjectMetadatas",
+    tag = "projectMetadata",
+    request_body = BTreeMap<String, String>,
+    responses((status = 200)),
+)]
 pub(super) async fn create(
     asked: Asked,
     Names(project): Names<String>,
@@ -52,7 +74,15 @@ pub(super) async fn create(
     set(&asked, &access, key, value).await
 }
 
-/// `PUT …/metadatas/{meta_name}`: the body has that key.
+/// Sets a key anew: the body has that key.
+#[utoipa::path(
+    put,
+    path = "/projects/{project}/metadatas/{meta_name}",
+    operation_id = "updateProjectMetadata",
+    tag = "projectMetadata",
+    request_body = BTreeMap<String, String>,
+    responses((status = 200)),
+)]
 pub(super) async fn update(
     asked: Asked,
     Names((project, key)): Names<(String, String)>,
@@ -65,7 +95,14 @@ pub(super) async fn update(
     set(&asked, &access, key, value).await
 }
 
-/// `DELETE …/metadatas/{meta_name}`
+/// Unsets a key.
+#[utoipa::path(
+    delete,
+    path = "/projects/{project}/metadatas/{meta_name}",
+    operation_id = "deleteProjectMetadata",
+    tag = "projectMetadata",
+    responses((status = 200)),
+)]
 pub(super) async fn delete(
     asked: Asked,
     Names((project, key)): Names<(String, String)>,

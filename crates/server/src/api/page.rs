@@ -10,6 +10,8 @@ use metadata::{Page, PageError};
 use percent_encoding::percent_decode_str;
 use serde::Serialize;
 use url::form_urlencoded;
+use utoipa::IntoParams;
+use utoipa::openapi::path::{Parameter, ParameterIn};
 
 use super::extract::Parameters;
 use super::{PREFIX, Result};
@@ -23,6 +25,28 @@ pub(super) struct Paging {
     pub(super) page: Page,
     pub(super) parameters: Parameters,
     path: String,
+}
+
+/// What a list can be asked for, as the API's description has it; it is read by [`Paging::of`].
+#[derive(IntoParams)]
+#[expect(dead_code, reason = "it is described, not made")]
+struct PageQuery {
+    /// Which page, from 1 (the default).
+    #[param(minimum = 1)]
+    page: Option<u64>,
+    /// How many a page has: 10 unless told otherwise, at most 100. 0 asks for all.
+    #[param(maximum = 100)]
+    page_size: Option<u64>,
+    /// What to look for: `key=value`, `key=~part`, `key=[from~to]`, `key={any of}` or `key=(all of)`, with commas between.
+    q: Option<String>,
+    /// The keys to sort by, with commas between; `-` before one turns its order around.
+    sort: Option<String>,
+}
+
+impl IntoParams for Paging {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        PageQuery::into_params(|| Some(ParameterIn::Query))
+    }
 }
 
 impl FromRequestParts<State> for Paging {

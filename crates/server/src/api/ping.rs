@@ -1,6 +1,13 @@
 //! `/ping`: whether anybody is there.
 
-/// `Pong`, as soon as the process answers at all.
+/// Answers `Pong`, as soon as the process answers at all.
+#[utoipa::path(
+    get,
+    path = "/ping",
+    operation_id = "getPing",
+    tag = "ping",
+    responses((status = 200, body = str, content_type = "text/plain")),
+)]
 pub(super) async fn get() -> &'static str {
     "Pong"
 }

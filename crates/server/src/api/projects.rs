@@ -10,6 +10,7 @@ use http::{HeaderMap, StatusCode, Uri};
 use metadata::{Project, ProjectFilter};
 use registry::ProjectDraft;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::extract::{Asked, Body, Names, Parameters, is_true};
 use super::json::{Time, is_default};
@@ -17,8 +18,10 @@ use super::page::Paging;
 use super::registries::RegistryBody;
 use super::{Result, created};
 use crate::error::{Error, harbor};
+use crate::openapi::Created;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Project)]
 pub(super) struct ProjectBody {
     project_id: i64,
     owner_id: i64,
@@ -40,9 +43,11 @@ pub(super) struct ProjectBody {
 }
 
 /// Always written by Harbor; always empty here.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = CVEAllowlist)]
 struct CveAllowlist {
     project_id: i64,
+    #[schema(value_type = Vec<Object>)]
     items: [(); 0],
     creation_time: Time,
     update_time: Time,
@@ -101,7 +106,8 @@ fn is_filter(key: &str) -> bool {
     key.starts_with("proxy_cache_filter_") || key == "proxy_cache_rules"
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = ProjectReq)]
 pub(super) struct ProjectRequest {
     #[serde(default)]
     project_name: String,
@@ -128,7 +134,20 @@ impl ProjectRequest {
     }
 }
 
-/// `GET /projects`: those the caller may see.
+/// The projects the caller may see.
+#[utoipa::path(
+    get,
+    path = "/projects",
+    operation_id = "listProjects",
+    tag = "project",
+    params(
+        Paging,
+        ("name" = Option<String>, Query, description = "A part of the name"),
+        ("public" = Option<bool>, Query, description = "Those that are public, or those that are not"),
+        ("owner" = Option<String>, Query, description = "The owner's name"),
+    ),
+    responses((status = 200, body = [ProjectBody])),
+)]
 pub(super) async fn list(asked: Asked, paging: Paging) -> Result {
     let visible_to = asked.visibility().await?;
     let filter = ProjectFilter {
@@ -150,8 +169,17 @@ pub(super) async fn list(asked: Asked, paging: Paging) -> Result {
     Ok(paging.answer(&bodies, found.total))
 }
 
-/// `HEAD /projects?project_name=`: whether there is one of that name. Unlike in Harbor, names of projects that are
-/// closed to the caller are not told.
+/// Whether there is a project of that name.
+///
+/// Unlike in Harbor, names of projects that are closed to the caller are not told.
+#[utoipa::path(
+    head,
+    path = "/projects",
+    operation_id = "headProject",
+    tag = "project",
+    params(("project_name" = String, Query, description = "The whole name")),
+    responses((status = 200), (status = 404)),
+)]
 pub(super) async fn exists(asked: Asked, parameters: Parameters) -> Result<StatusCode> {
     asked.signed_in()?;
     let name = parameters.required("project_name")?;
@@ -163,7 +191,18 @@ pub(super) async fn exists(asked: Asked, parameters: Parameters) -> Result<Statu
     })
 }
 
-/// `POST /projects`
+/// Adds a project: hosted, or with `registry_id` a proxy cache.
+#[utoipa::path(
+    post,
+    path = "/projects",
+    operation_id = "createProject",
+    tag = "project",
+    params(
+        ("X-Resource-Name-In-Location" = Option<bool>, Header, description = "Answer with the name instead of the number"),
+    ),
+    request_body = ProjectRequest,
+    responses(Created),
+)]
 pub(super) async fn create(
     asked: Asked,
     uri: Uri,
@@ -218,13 +257,28 @@ pub(super) async fn create(
     })
 }
 
-/// `GET /projects/{project_name_or_id}`
+/// A project.
+#[utoipa::path(
+    get,
+    path = "/projects/{project}",
+    operation_id = "getProject",
+    tag = "project",
+    responses((status = 200, body = ProjectBody)),
+)]
 pub(super) async fn get(asked: Asked, Names(project): Names<String>) -> Result {
     let access = asked.project(Action::ProjectRead, &project).await?;
     Ok(Json(ProjectBody::of(&asked, access.project()).await?).into_response())
 }
 
-/// `PUT /projects/{project_name_or_id}`: settings only; the name and the registry stay what they are.
+/// Changes a project's settings; the name and the registry stay what they are.
+#[utoipa::path(
+    put,
+    path = "/projects/{project}",
+    operation_id = "updateProject",
+    tag = "project",
+    request_body = ProjectRequest,
+    responses((status = 200)),
+)]
 pub(super) async fn update(
     asked: Asked,
     Names(project): Names<String>,
@@ -241,7 +295,14 @@ pub(super) async fn update(
         .map_err(Error::of_management)
 }
 
-/// `DELETE /projects/{project_name_or_id}`
+/// Removes a project that is empty.
+#[utoipa::path(
+    delete,
+    path = "/projects/{project}",
+    operation_id = "deleteProject",
+    tag = "project",
+    responses((status = 200)),
+)]
 pub(super) async fn delete(asked: Asked, Names(project): Names<String>) -> Result<StatusCode> {
     let access = asked.project(Action::ProjectDelete, &project).await?;
     let deleted = asked.state.registry().delete_project(&access).await;
@@ -250,7 +311,8 @@ pub(super) async fn delete(asked: Asked, Names(project): Names<String>) -> Resul
         .map_err(Error::of_management)
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = ProjectDeletable)]
 struct DeletableBody {
     #[serde(skip_serializing_if = "is_default")]
     deletable: bool,
@@ -258,7 +320,14 @@ struct DeletableBody {
     message: Option<String>,
 }
 
-/// `GET /projects/{project_name_or_id}/_deletable`
+/// Whether a project can be removed, and if not, why.
+#[utoipa::path(
+    get,
+    path = "/projects/{project}/_deletable",
+    operation_id = "getProjectDeletable",
+    tag = "project",
+    responses((status = 200, body = DeletableBody)),
+)]
 pub(super) async fn deletable(asked: Asked, Names(project): Names<String>) -> Result<Response> {
     let access = asked.project(Action::ProjectDelete, &project).await?;
     let message = asked
@@ -274,7 +343,8 @@ pub(super) async fn deletable(asked: Asked, Names(project): Names<String>) -> Re
     .into_response())
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = ProjectSummary)]
 struct SummaryBody {
     repo_count: u64,
     #[serde(flatten)]
@@ -283,7 +353,7 @@ struct SummaryBody {
     registry: Option<RegistryBody>,
 }
 
-#[derive(Default, Serialize)]
+#[derive(Default, Serialize, ToSchema)]
 struct MemberCounts {
     #[serde(skip_serializing_if = "is_default")]
     project_admin_count: u64,
@@ -297,7 +367,14 @@ struct MemberCounts {
     limited_guest_count: u64,
 }
 
-/// `GET /projects/{project_name_or_id}/summary`
+/// A project in figures.
+#[utoipa::path(
+    get,
+    path = "/projects/{project}/summary",
+    operation_id = "getProjectSummary",
+    tag = "project",
+    responses((status = 200, body = SummaryBody)),
+)]
 pub(super) async fn summary(asked: Asked, Names(project): Names<String>) -> Result<Response> {
     let access = asked.project(Action::ProjectRead, &project).await?;
     let project = access.project();

@@ -11,18 +11,21 @@ use registry::{
     Registry, UpstreamBudget, UpstreamChange, UpstreamDraft, UpstreamOptions, UpstreamState,
 };
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
+use utoipa::ToSchema;
 
 use super::extract::{Asked, Body, Names};
 use super::json::{Time, is_default};
 use super::page::Paging;
 use super::{Result, created};
 use crate::error::{Error, harbor};
+use crate::openapi::Created;
 
 /// What is shown in place of a secret. Sent back, it means the one that is saved.
 const HIDDEN: &str = "*****";
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Registry)]
 pub(super) struct RegistryBody {
     id: i64,
     name: String,
@@ -41,6 +44,7 @@ pub(super) struct RegistryBody {
     status: String,
     /// Ours, as are those below: what Harbor's fields cannot say.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
     options: Option<UpstreamOptions>,
     /// Why it is unhealthy.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -58,7 +62,8 @@ pub(super) struct RegistryBody {
     update_time: Time,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = RegistryCredential)]
 struct Credential {
     #[serde(rename = "type")]
     kind: &'static str,
@@ -67,7 +72,7 @@ struct Credential {
     access_secret: Option<&'static str>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct RateLimit {
     #[serde(skip_serializing_if = "Option::is_none")]
     account: Option<String>,
@@ -140,15 +145,16 @@ impl RegistryBody {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = RegistryCredentialReq)]
 struct NewCredential {
     access_key: Option<String>,
     access_secret: Option<String>,
 }
 
 /// The body of a `POST`, a `PUT` and a ping: any field may be missing, or null.
-#[derive(Default, Deserialize)]
-#[serde(default)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = RegistryReq)]
 pub(super) struct TypedRegistry {
     id: Option<i64>,
     #[serde(rename = "type")]
@@ -160,12 +166,40 @@ pub(super) struct TypedRegistry {
     access_secret: Option<String>,
     insecure: Option<bool>,
     ca_certificate: Option<String>,
+    /// Ours: see docs/guides/upstreams.md. Absent: unchanged; `{}`: none.
+    #[schema(value_type = Option<Object>)]
     options: Option<Value>,
     /// The form of a `POST`. Clients that send back what they got use it in a `PUT` too. The flat fields win.
     credential: Option<NewCredential>,
 }
 
-/// `GET /registries`
+#[derive(Serialize, ToSchema)]
+#[schema(as = RegistryInfo)]
+struct KindBody {
+    #[serde(rename = "type")]
+    kind: String,
+    supported_resource_filters: [FilterStyle; 2],
+    supported_triggers: [&'static str; 2],
+}
+
+#[derive(Serialize, ToSchema)]
+struct FilterStyle {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    style: &'static str,
+    #[schema(value_type = Vec<String>)]
+    values: [(); 0],
+}
+
+/// All endpoints that can be pulled from.
+#[utoipa::path(
+    get,
+    path = "/registries",
+    operation_id = "listRegistries",
+    tag = "registry",
+    params(Paging, ("name" = Option<String>, Query, description = "A part of the name")),
+    responses((status = 200, body = [RegistryBody])),
+)]
 pub(super) async fn list(asked: Asked, mut paging: Paging) -> Result {
     let access = asked.system(SystemAction::RegistryList).await?;
     if let Some(name) = paging.parameters.text("name") {
@@ -189,7 +223,17 @@ pub(super) async fn list(asked: Asked, mut paging: Paging) -> Result {
     Ok(paging.answer(&bodies, found.total))
 }
 
-/// `POST /registries`
+/// Adds an endpoint.
+///
+/// It need not answer yet: its `status` tells whether it does.
+#[utoipa::path(
+    post,
+    path = "/registries",
+    operation_id = "createRegistry",
+    tag = "registry",
+    request_body = TypedRegistry,
+    responses(Created),
+)]
 pub(super) async fn create(asked: Asked, uri: Uri, Body(new): Body<TypedRegistry>) -> Result {
     let access = asked.system(SystemAction::RegistryCreate).await?;
     let id = asked
@@ -200,7 +244,14 @@ pub(super) async fn create(asked: Asked, uri: Uri, Body(new): Body<TypedRegistry
     Ok(created(&uri, id.map_err(Error::of_management)?))
 }
 
-/// `GET /registries/{id}`
+/// An endpoint, without its secrets.
+#[utoipa::path(
+    get,
+    path = "/registries/{id}",
+    operation_id = "getRegistry",
+    tag = "registry",
+    responses((status = 200, body = RegistryBody)),
+)]
 pub(super) async fn get(asked: Asked, Names(id): Names<i64>) -> Result {
     let access = asked.system(SystemAction::RegistryRead).await?;
     let upstream = asked
@@ -212,7 +263,15 @@ pub(super) async fn get(asked: Asked, Names(id): Names<i64>) -> Result {
     Ok(Json(RegistryBody::of(asked.state.registry(), &upstream)).into_response())
 }
 
-/// `PUT /registries/{id}`
+/// Changes an endpoint: the fields that are given.
+#[utoipa::path(
+    put,
+    path = "/registries/{id}",
+    operation_id = "updateRegistry",
+    tag = "registry",
+    request_body = TypedRegistry,
+    responses((status = 200)),
+)]
 pub(super) async fn update(
     asked: Asked,
     Names(id): Names<i64>,
@@ -229,7 +288,14 @@ pub(super) async fn update(
         .map_err(Error::of_management)
 }
 
-/// `DELETE /registries/{id}`
+/// Removes an endpoint that no project uses.
+#[utoipa::path(
+    delete,
+    path = "/registries/{id}",
+    operation_id = "deleteRegistry",
+    tag = "registry",
+    responses((status = 200)),
+)]
 pub(super) async fn delete(asked: Asked, Names(id): Names<i64>) -> Result<StatusCode> {
     let access = asked.system(SystemAction::RegistryDelete).await?;
     let deleted = asked.state.registry().delete_upstream(&access, id).await;
@@ -238,7 +304,15 @@ pub(super) async fn delete(asked: Asked, Names(id): Names<i64>) -> Result<Status
         .map_err(Error::of_management)
 }
 
-/// `POST /registries/ping`: whether an endpoint answers, a saved one or one as described.
+/// Whether an endpoint answers: the saved one of that `id`, or one as described.
+#[utoipa::path(
+    post,
+    path = "/registries/ping",
+    operation_id = "pingRegistry",
+    tag = "registry",
+    request_body = TypedRegistry,
+    responses((status = 200)),
+)]
 pub(super) async fn ping(asked: Asked, Body(ping): Body<TypedRegistry>) -> Result<StatusCode> {
     let access = asked.system(SystemAction::RegistryRead).await?;
     let registry = asked.state.registry();
@@ -260,7 +334,14 @@ pub(super) async fn ping(asked: Asked, Body(ping): Body<TypedRegistry>) -> Resul
         .map_err(Error::of_management)
 }
 
-/// `GET /registries/{id}/info`: what its kind can do.
+/// What an endpoint's type can do.
+#[utoipa::path(
+    get,
+    path = "/registries/{id}/info",
+    operation_id = "getRegistryInfo",
+    tag = "registry",
+    responses((status = 200, body = KindBody)),
+)]
 pub(super) async fn info(asked: Asked, Names(id): Names<i64>) -> Result<Response> {
     let access = asked.system(SystemAction::RegistryRead).await?;
     let upstream = asked
@@ -269,13 +350,16 @@ pub(super) async fn info(asked: Asked, Names(id): Names<i64>) -> Result<Response
         .upstream(&access, id)
         .await
         .map_err(Error::of_management)?;
-    let filters =
-        ["name", "tag"].map(|kind| json!({ "type": kind, "style": "input", "values": [] }));
-    Ok(Json(json!({
-        "type": upstream.kind,
-        "supported_resource_filters": filters,
-        "supported_triggers": ["manual", "scheduled"],
-    }))
+    let filter = |kind| FilterStyle {
+        kind,
+        style: "input",
+        values: [],
+    };
+    Ok(Json(KindBody {
+        kind: upstream.kind.clone(),
+        supported_resource_filters: ["name", "tag"].map(filter),
+        supported_triggers: ["manual", "scheduled"],
+    })
     .into_response())
 }
 

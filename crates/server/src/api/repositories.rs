@@ -7,6 +7,7 @@ use chrono::Utc;
 use http::StatusCode;
 use metadata::{Repository, RepositoryFilter};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::Result;
 use super::extract::{Asked, Body, Names};
@@ -14,7 +15,8 @@ use super::json::{Time, is_default};
 use super::page::Paging;
 use crate::error::Error;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Repository)]
 struct RepositoryBody {
     id: i64,
     project_id: i64,
@@ -42,13 +44,21 @@ impl From<Repository> for RepositoryBody {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 pub(super) struct RepositoryChange {
     #[serde(default)]
     description: String,
 }
 
-/// `GET /repositories`: of all projects the caller may see.
+/// The repositories of all projects the caller may see.
+#[utoipa::path(
+    get,
+    path = "/repositories",
+    operation_id = "listAllRepositories",
+    tag = "repository",
+    params(Paging),
+    responses((status = 200, body = [RepositoryBody])),
+)]
 pub(super) async fn list(asked: Asked, paging: Paging) -> Result {
     let visible_to = asked.visibility().await?;
     let filter = RepositoryFilter {
@@ -65,7 +75,15 @@ pub(super) async fn list(asked: Asked, paging: Paging) -> Result {
     Ok(paging.answer(&bodies, found.total))
 }
 
-/// `GET /projects/{project_name}/repositories`
+/// A project's repositories.
+#[utoipa::path(
+    get,
+    path = "/projects/{project}/repositories",
+    operation_id = "listRepositories",
+    tag = "repository",
+    params(Paging),
+    responses((status = 200, body = [RepositoryBody])),
+)]
 pub(super) async fn list_in_project(
     asked: Asked,
     Names(project): Names<String>,
@@ -84,7 +102,14 @@ pub(super) async fn list_in_project(
     Ok(paging.answer(&bodies, found.total))
 }
 
-/// `GET …/repositories/{repository_name}`
+/// A repository.
+#[utoipa::path(
+    get,
+    path = "/projects/{project}/repositories/{repository}",
+    operation_id = "getRepository",
+    tag = "repository",
+    responses((status = 200, body = RepositoryBody)),
+)]
 pub(super) async fn get(asked: Asked, Names((project, path)): Names<(String, String)>) -> Result {
     let (access, name) = asked
         .repository(Action::RepositoryRead, &project, &path)
@@ -98,7 +123,15 @@ pub(super) async fn get(asked: Asked, Names((project, path)): Names<(String, Str
     Ok(Json(RepositoryBody::from(repository)).into_response())
 }
 
-/// `PUT …/repositories/{repository_name}`: its description.
+/// Sets a repository's description.
+#[utoipa::path(
+    put,
+    path = "/projects/{project}/repositories/{repository}",
+    operation_id = "updateRepository",
+    tag = "repository",
+    request_body = RepositoryChange,
+    responses((status = 200)),
+)]
 pub(super) async fn update(
     asked: Asked,
     Names((project, path)): Names<(String, String)>,
@@ -117,7 +150,14 @@ pub(super) async fn update(
         .map_err(Error::of_management)
 }
 
-/// `DELETE …/repositories/{repository_name}`: with all its artifacts.
+/// Removes a repository with all its artifacts.
+#[utoipa::path(
+    delete,
+    path = "/projects/{project}/repositories/{repository}",
+    operation_id = "deleteRepository",
+    tag = "repository",
+    responses((status = 200)),
+)]
 pub(super) async fn delete(
     asked: Asked,
     Names((project, path)): Names<(String, String)>,

@@ -3,25 +3,27 @@
 mod filters;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
-use axum::routing::post;
 use http::{StatusCode, Uri};
+use utoipa_axum::router::UtoipaMethodRouter;
+use utoipa_axum::routes;
 
-use super::MAX_BODY_BYTES;
 use crate::State;
 use crate::error::{Error, harbor};
 
-const FILTER_DRY_RUN: &str = "/projects/{project}/filter/dry-run";
+/// Where this API is.
+pub(super) const PREFIX: &str = "/api/roadstead/v1";
+
+/// All that is under `/api/roadstead/v1`.
+pub(super) fn operations() -> Vec<UtoipaMethodRouter<State>> {
+    vec![routes!(filters::dry_run)]
+}
 
 /// Everything under `/api/roadstead/v1`.
 pub(crate) fn router() -> Router<State> {
-    Router::new()
-        .route(FILTER_DRY_RUN, post(filters::dry_run))
-        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-        .fallback(not_found)
+    Router::from(super::collect(operations())).fallback(not_found)
 }
 
 async fn not_found(uri: Uri) -> Error {
-    let message = format!("path /api/roadstead/v1{} was not found", uri.path());
+    let message = format!("path {PREFIX}{} was not found", uri.path());
     Error::new(StatusCode::NOT_FOUND, harbor::NOT_FOUND, message)
 }

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::response::{IntoResponse, Response};
 use metadata::{Filter, Page, ProjectFilter, RepositoryFilter, Test};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::Result;
 use super::extract::{Asked, Parameters};
@@ -13,13 +14,15 @@ use crate::error::Error;
 /// Harbor answers with all there are; nobody reads more than this.
 const MOST: u64 = 100;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Search)]
 struct SearchBody {
     project: Vec<ProjectBody>,
     repository: Vec<FoundRepository>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = SearchRepository)]
 struct FoundRepository {
     project_id: i64,
     project_name: String,
@@ -29,7 +32,17 @@ struct FoundRepository {
     artifact_count: u64,
 }
 
-/// `GET /search?q=`
+/// Projects and repositories by a part of their names.
+///
+/// Of each at most a hundred, among those the caller may see.
+#[utoipa::path(
+    get,
+    path = "/search",
+    operation_id = "search",
+    tag = "search",
+    params(("q" = Option<String>, Query, description = "A part of the name")),
+    responses((status = 200, body = SearchBody)),
+)]
 pub(super) async fn get(asked: Asked, parameters: Parameters) -> Result<Response> {
     let part = parameters.text("q").unwrap_or_default();
     let visible_to = asked.visibility().await?;

@@ -6,7 +6,7 @@ use axum::Json;
 use axum::response::{IntoResponse, Response};
 use chrono::Utc;
 use serde::Serialize;
-use serde_json::json;
+use utoipa::ToSchema;
 
 use super::Result;
 use super::extract::Asked;
@@ -16,7 +16,8 @@ use crate::error::Error;
 /// The Harbor whose API this is: clients choose by it what they call.
 const HARBOR_VERSION: &str = "v2.15.2";
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = GeneralInfo)]
 struct InfoBody {
     auth_mode: &'static str,
     primary_auth_mode: bool,
@@ -24,23 +25,59 @@ struct InfoBody {
     banner_message: &'static str,
     oidc_provider_name: &'static str,
     #[serde(flatten)]
+    #[schema(value_type = More)]
     more: Option<More>,
 }
 
-#[derive(Serialize)]
+/// For who signed in: strangers get none of it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = GeneralInfoMore)]
 struct More {
+    #[schema(required = false)]
     harbor_version: String,
+    #[schema(required = false)]
     registry_url: String,
+    #[schema(required = false)]
     external_url: String,
+    #[schema(required = false)]
     project_creation_restriction: String,
+    #[schema(required = false)]
     has_ca_root: bool,
+    #[schema(required = false)]
     read_only: bool,
+    #[schema(required = false)]
     registry_storage_provider_name: &'static str,
+    #[schema(required = false)]
     notification_enable: bool,
+    #[schema(required = false)]
     current_time: Time,
 }
 
+#[derive(Serialize, ToSchema)]
+#[schema(as = SystemInfo)]
+struct VolumesBody {
+    storage: [VolumeBody; 1],
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = Storage)]
+struct VolumeBody {
+    /// Bytes.
+    total: u64,
+    /// Bytes.
+    free: u64,
+}
+
 /// What clients ask before they sign in, and after.
+///
+/// Strangers are told the first five fields only.
+#[utoipa::path(
+    get,
+    path = "/systeminfo",
+    operation_id = "getSystemInfo",
+    tag = "systeminfo",
+    responses((status = 200, body = InfoBody)),
+)]
 pub(super) async fn get(asked: Asked) -> Result {
     let more = if asked.caller.identity.is_anonymous() {
         None
@@ -75,7 +112,14 @@ async fn more(asked: &Asked) -> Result<More> {
     })
 }
 
-/// `GET /systeminfo/volumes`: how much room there is, for administrators.
+/// How much room there is, for administrators.
+#[utoipa::path(
+    get,
+    path = "/systeminfo/volumes",
+    operation_id = "getVolumes",
+    tag = "systeminfo",
+    responses((status = 200, body = VolumesBody)),
+)]
 pub(super) async fn volumes(asked: Asked) -> Result<Response> {
     let access = asked.system(SystemAction::SystemVolumesRead).await?;
     let room = asked
@@ -84,8 +128,9 @@ pub(super) async fn volumes(asked: Asked) -> Result<Response> {
         .room(&access)
         .await
         .map_err(Error::of_management)?;
-    Ok(
-        Json(json!({ "storage": [{ "total": room.total_bytes, "free": room.free_bytes }] }))
-            .into_response(),
-    )
+    let storage = [VolumeBody {
+        total: room.total_bytes,
+        free: room.free_bytes,
+    }];
+    Ok(Json(VolumesBody { storage }).into_response())
 }

@@ -6,6 +6,7 @@ use http::StatusCode;
 use metadata::TagRow;
 use oci::Tag;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::Result;
 use super::extract::{Asked, Body, Names, reference};
@@ -13,7 +14,8 @@ use super::json::Time;
 use super::page::Paging;
 use crate::error::{Error, harbor};
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Tag)]
 pub(super) struct TagBody {
     id: i64,
     repository_id: i64,
@@ -38,13 +40,21 @@ impl From<TagRow> for TagBody {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 pub(super) struct NewTag {
     #[serde(default)]
     name: String,
 }
 
-/// `GET …/tags`
+/// The tags that point at an artifact.
+#[utoipa::path(
+    get,
+    path = "/projects/{project}/repositories/{repository}/artifacts/{reference}/tags",
+    operation_id = "listTags",
+    tag = "artifact",
+    params(Paging),
+    responses((status = 200, body = [TagBody])),
+)]
 pub(super) async fn list(
     asked: Asked,
     Names((project, path, text)): Names<(String, String, String)>,
@@ -62,7 +72,15 @@ pub(super) async fn list(
     Ok(paging.answer(&bodies, found.total))
 }
 
-/// `POST …/tags`: hosted projects only.
+/// Gives an artifact one more tag, in a hosted project.
+#[utoipa::path(
+    post,
+    path = "/projects/{project}/repositories/{repository}/artifacts/{reference}/tags",
+    operation_id = "createTag",
+    tag = "artifact",
+    request_body = NewTag,
+    responses((status = 201)),
+)]
 pub(super) async fn create(
     asked: Asked,
     Names((project, path, text)): Names<(String, String, String)>,
@@ -95,7 +113,14 @@ pub(super) async fn create(
         .map_err(Error::of_management)
 }
 
-/// `DELETE …/tags/{tag_name}`: hosted projects only.
+/// Removes a tag, in a hosted project.
+#[utoipa::path(
+    delete,
+    path = "/projects/{project}/repositories/{repository}/artifacts/{reference}/tags/{tag_name}",
+    operation_id = "deleteTag",
+    tag = "artifact",
+    responses((status = 200)),
+)]
 pub(super) async fn delete(
     asked: Asked,
     Names((project, path, text, tag)): Names<(String, String, String, String)>,

@@ -8,20 +8,22 @@ use chrono::Utc;
 use http::{StatusCode, Uri};
 use metadata::{Filter, NewUser, Test, User, UserProfile};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use utoipa::ToSchema;
 
 use super::extract::{Asked, Body, Names};
 use super::json::{Time, is_default};
 use super::page::Paging;
 use super::{Result, created};
 use crate::error::{Error, harbor};
+use crate::openapi::Created;
 
 /// The first administrator: not listed, as in Harbor, and neither deleted nor demoted, so that one is always left.
 const FIRST_ADMIN_ID: i64 = 1;
 const MAX_NAME_CHARS: usize = 255;
 const MAX_COMMENT_CHARS: usize = 30;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = UserResp)]
 struct UserBody {
     user_id: i64,
     username: String,
@@ -53,7 +55,15 @@ impl From<User> for UserBody {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = UserSearchRespItem)]
+struct FoundUser {
+    user_id: i64,
+    username: String,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[schema(as = UserCreationReq)]
 pub(super) struct UserRequest {
     #[serde(default)]
     username: String,
@@ -63,7 +73,8 @@ pub(super) struct UserRequest {
     profile: ProfileRequest,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = UserProfile)]
 pub(super) struct ProfileRequest {
     #[serde(default)]
     email: String,
@@ -73,7 +84,8 @@ pub(super) struct ProfileRequest {
     comment: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = PasswordReq)]
 pub(super) struct PasswordRequest {
     #[serde(default)]
     old_password: String,
@@ -81,13 +93,22 @@ pub(super) struct PasswordRequest {
     new_password: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = UserSysAdminFlag)]
 pub(super) struct SysadminRequest {
     #[serde(default)]
     sysadmin_flag: bool,
 }
 
-/// `GET /users`
+/// All users but the first administrator.
+#[utoipa::path(
+    get,
+    path = "/users",
+    operation_id = "listUsers",
+    tag = "user",
+    params(Paging),
+    responses((status = 200, body = [UserBody])),
+)]
 pub(super) async fn list(asked: Asked, mut paging: Paging) -> Result {
     asked.system(SystemAction::UserList).await?;
     let test = Test::Between(Some((FIRST_ADMIN_ID + 1).to_string()), None);
@@ -105,7 +126,15 @@ pub(super) async fn list(asked: Asked, mut paging: Paging) -> Result {
     Ok(paging.answer(&bodies, found.total))
 }
 
-/// `GET /users/search?username=`: for whoever makes somebody a member.
+/// Users by a part of their names, for whoever makes somebody a member.
+#[utoipa::path(
+    get,
+    path = "/users/search",
+    operation_id = "searchUsers",
+    tag = "user",
+    params(Paging, ("username" = String, Query, description = "A part of the name")),
+    responses((status = 200, body = [FoundUser])),
+)]
 pub(super) async fn search(asked: Asked, mut paging: Paging) -> Result {
     asked.system(SystemAction::UserSearch).await?;
     let test = Test::Contains(paging.parameters.required("username")?.to_owned());
@@ -119,15 +148,26 @@ pub(super) async fn search(asked: Asked, mut paging: Paging) -> Result {
         .list_users(&paging.page)
         .await
         .map_err(Error::of_metadata)?;
-    let bodies: Vec<_> = found
+    let bodies: Vec<FoundUser> = found
         .items
-        .iter()
-        .map(|user| json!({ "user_id": user.id, "username": user.username }))
+        .into_iter()
+        .map(|user| FoundUser {
+            user_id: user.id,
+            username: user.username,
+        })
         .collect();
     Ok(paging.answer(&bodies, found.total))
 }
 
-/// `POST /users`
+/// Adds a user.
+#[utoipa::path(
+    post,
+    path = "/users",
+    operation_id = "createUser",
+    tag = "user",
+    request_body = UserRequest,
+    responses(Created),
+)]
 pub(super) async fn create(asked: Asked, uri: Uri, Body(request): Body<UserRequest>) -> Result {
     asked.system(SystemAction::UserCreate).await?;
     check_username(&request.username)?;
@@ -169,19 +209,41 @@ pub(super) async fn create(asked: Asked, uri: Uri, Body(request): Body<UserReque
     Ok(created(&uri, user.id))
 }
 
-/// `GET /users/current`
+/// Who the caller is.
+#[utoipa::path(
+    get,
+    path = "/users/current",
+    operation_id = "getCurrentUserInfo",
+    tag = "user",
+    responses((status = 200, body = UserBody)),
+)]
 pub(super) async fn current(asked: Asked) -> Result {
     let user = find(&asked, asked.user_id()?).await?;
     Ok(Json(UserBody::from(user)).into_response())
 }
 
-/// `GET /users/{user_id}`
+/// A user: oneself, or as an administrator anyone.
+#[utoipa::path(
+    get,
+    path = "/users/{user_id}",
+    operation_id = "getUser",
+    tag = "user",
+    responses((status = 200, body = UserBody)),
+)]
 pub(super) async fn get(asked: Asked, Names(id): Names<i64>) -> Result {
     require_self_or(SystemAction::UserRead, &asked, id).await?;
     Ok(Json(UserBody::from(find(&asked, id).await?)).into_response())
 }
 
-/// `PUT /users/{user_id}`: what they say about themselves.
+/// Changes what users say about themselves.
+#[utoipa::path(
+    put,
+    path = "/users/{user_id}",
+    operation_id = "updateUserProfile",
+    tag = "user",
+    request_body = ProfileRequest,
+    responses((status = 200)),
+)]
 pub(super) async fn update(
     asked: Asked,
     Names(id): Names<i64>,
@@ -214,7 +276,16 @@ pub(super) async fn update(
         .map_err(|error| or_taken(taken, error))
 }
 
-/// `DELETE /users/{user_id}`
+/// Removes a user.
+///
+/// Neither oneself nor the first administrator.
+#[utoipa::path(
+    delete,
+    path = "/users/{user_id}",
+    operation_id = "deleteUser",
+    tag = "user",
+    responses((status = 200)),
+)]
 pub(super) async fn delete(asked: Asked, Names(id): Names<i64>) -> Result<StatusCode> {
     asked.system(SystemAction::UserDelete).await?;
     if id == FIRST_ADMIN_ID || asked.caller.identity.user_id() == Some(id) {
@@ -230,7 +301,15 @@ pub(super) async fn delete(asked: Asked, Names(id): Names<i64>) -> Result<Status
         .map_err(Error::of_metadata)
 }
 
-/// `PUT /users/{user_id}/sysadmin`
+/// Makes a user an administrator, or one no longer.
+#[utoipa::path(
+    put,
+    path = "/users/{user_id}/sysadmin",
+    operation_id = "setUserSysAdmin",
+    tag = "user",
+    request_body = SysadminRequest,
+    responses((status = 200)),
+)]
 pub(super) async fn set_sysadmin(
     asked: Asked,
     Names(id): Names<i64>,
@@ -249,7 +328,15 @@ pub(super) async fn set_sysadmin(
     set.map(|()| StatusCode::OK).map_err(Error::of_metadata)
 }
 
-/// `PUT /users/{user_id}/password`: one's own with the old one, anyone else's as an administrator.
+/// Sets a password: one's own with the old one, anyone else's as an administrator.
+#[utoipa::path(
+    put,
+    path = "/users/{user_id}/password",
+    operation_id = "updateUserPassword",
+    tag = "user",
+    request_body = PasswordRequest,
+    responses((status = 200)),
+)]
 pub(super) async fn change_password(
     asked: Asked,
     Names(id): Names<i64>,

@@ -6,22 +6,35 @@ use axum::response::IntoResponse;
 use registry::{FilterDraft, FilterReport, Filtered, FilteredRepository};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use crate::api::Result;
 use crate::api::extract::{Asked, Body, Names};
 use crate::error::Error;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = FilterDraft)]
 pub(super) struct Draft {
     proxy_cache_filter_pattern: Option<String>,
     proxy_cache_filter_kind: Option<String>,
     /// As text, as the setting has it, or as the list itself.
+    #[schema(value_type = Option<Value>)]
     proxy_cache_rules: Option<Value>,
     #[serde(default)]
     names: Vec<String>,
 }
 
-/// `POST …/filter/dry-run`: changes nothing and asks no upstream.
+/// What a filter and rules would let through, tried before they are set.
+///
+/// Changes nothing and asks no upstream.
+#[utoipa::path(
+    post,
+    path = "/projects/{project}/filter/dry-run",
+    operation_id = "tryFilter",
+    tag = "filter",
+    request_body = Draft,
+    responses((status = 200, body = ReportBody)),
+)]
 pub(super) async fn dry_run(
     asked: Asked,
     Names(project): Names<String>,
@@ -46,7 +59,8 @@ pub(super) async fn dry_run(
     Ok(Json(ReportBody::from(report)).into_response())
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = FilterReport)]
 struct ReportBody {
     /// Counts of cached tags.
     allowed: usize,
@@ -57,14 +71,16 @@ struct ReportBody {
     names: Vec<DecisionBody>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = FilteredRepository)]
 struct RepositoryBody {
     #[serde(flatten)]
     repository: DecisionBody,
     tags: Vec<DecisionBody>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = FilterDecision)]
 struct DecisionBody {
     name: String,
     allowed: bool,
