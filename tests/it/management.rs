@@ -2,6 +2,7 @@
 
 mod content;
 mod declared;
+mod description;
 mod endpoint_clients;
 mod endpoint_options;
 mod endpoints;
