@@ -300,7 +300,7 @@ impl FakeUpstream {
         self.shared.lock().auth = Auth::basic(Arc::new(door));
     }
 
-    /// Wants a token, made at `/token` for this user only.
+    /// Wants a token, made at `/token` (see [`Self::set_token_realm`]) for this user only.
     pub fn require_bearer(&self, user: &str, password: &str) {
         self.shared.lock().auth = Auth::bearer(Some(auth::door_for(user, password)));
     }
@@ -331,7 +331,12 @@ impl FakeUpstream {
         self.shared.lock().auth.token_life = Some(life);
     }
 
-    /// Names this as the place where tokens are made.
+    /// Makes tokens for strangers too, good for repositories whose names begin so. They want a token all the same.
+    pub fn publish(&self, prefix: &str) {
+        self.shared.lock().auth.public = Some(prefix.to_owned());
+    }
+
+    /// Names this as the place where tokens are made; if it is here, they are made at its path.
     pub fn set_token_realm(&self, realm: &str) {
         self.shared.lock().auth.realm = Some(realm.to_owned());
     }
@@ -368,7 +373,10 @@ impl FakeUpstream {
 
     /// How many asked for a token.
     pub fn token_requests(&self) -> usize {
-        self.count("GET", "/token")
+        let state = self.shared.lock();
+        let path = state.auth.token_path();
+        let asked = state.seen.iter().filter(|seen| seen.path == path);
+        asked.count()
     }
 
     /// Bytes of blobs handed to the network.

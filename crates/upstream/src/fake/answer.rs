@@ -96,7 +96,7 @@ fn respond(
         )]);
         return plain(200, headers, "<html><body>Sign in</body></html>");
     }
-    if asked.path == "/token" {
+    if asked.path == shared.lock().auth.token_path() {
         return token(shared, asked, form);
     }
     let Some(rest) = asked.path.strip_prefix("/v2/") else {
@@ -185,8 +185,9 @@ fn token(shared: &Shared, asked: &Seen, form: &[(String, String)]) -> Response {
         .auth
         .make_token(asked.authorization.as_deref(), identity, scopes);
     match made {
-        Some(answer) => document("application/json", &answer, &Behaviour::default()),
-        None => error(401, "UNAUTHORIZED"),
+        Ok(answer) => document("application/json", &answer, &Behaviour::default()),
+        Err(403) => error(403, "DENIED"),
+        Err(status) => error(status, "UNAUTHORIZED"),
     }
 }
 

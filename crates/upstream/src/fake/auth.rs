@@ -11,12 +11,15 @@ use serde_json::{Value, json};
 
 /// What the specification says where a token says nothing.
 const DEFAULT_LIFE: Duration = Duration::from_secs(60);
+const TOKEN_PATH: &str = "/token";
 
 #[derive(Default)]
 pub(super) struct Auth {
     scheme: Scheme,
     pub(super) realm: Option<String>,
     pub(super) token_life: Option<Duration>,
+    /// Repositories whose names begin so are anybody's.
+    pub(super) public: Option<String>,
     tokens: HashMap<String, Token>,
     last_number: u64,
 }
@@ -28,8 +31,10 @@ pub enum Entry {
     Granted,
     /// They are wrong: 401.
     Refused,
-    /// They were right once: 403, as ECR says it.
-    Expired,
+    /// 403: so ECR says that they were right once, and GitHub that they are wrong.
+    Forbidden,
+    /// They are wrong, and nobody says so: whoever shows them is a stranger, as to Harbor's token service.
+    Ignored,
 }
 
 /// Says it.
@@ -56,7 +61,7 @@ pub(super) type Visitor = Option<String>;
 /// Why somebody was not.
 pub(super) enum Refusal {
     Challenge(Challenge),
-    Expired,
+    Forbidden,
 }
 
 impl Auth {
@@ -94,8 +99,8 @@ impl Auth {
                     .map_or(Entry::Refused, |(user, password)| door(user, password));
                 match entry {
                     Entry::Granted => Ok(pair.map(|(user, _)| user)),
-                    Entry::Expired => Err(Refusal::Expired),
-                    Entry::Refused => Err(Refusal::Challenge(Challenge::Basic {
+                    Entry::Forbidden => Err(Refusal::Forbidden),
+                    Entry::Refused | Entry::Ignored => Err(Refusal::Challenge(Challenge::Basic {
                         realm: "fake".to_owned(),
                     })),
                 }
@@ -119,7 +124,7 @@ impl Auth {
     fn bearer_challenge(&self, scope: &str, own_url: &str) -> Challenge {
         let realm = self.realm.clone();
         Challenge::Bearer {
-            realm: realm.unwrap_or_else(|| format!("{own_url}/token")),
+            realm: realm.unwrap_or_else(|| format!("{own_url}{TOKEN_PATH}")),
             service: Some("fake".to_owned()),
             scope: Some(scope)
                 .filter(|scope| !scope.is_empty())
@@ -127,23 +132,33 @@ impl Auth {
         }
     }
 
-    /// `/token`: its document, or `None` for 401. A form asks with an identity token, a query with a password.
+    /// Where tokens are made: where the realm says, whoever's host that is.
+    pub(super) fn token_path(&self) -> String {
+        let realm = self.realm.as_ref().and_then(|realm| realm.parse().ok());
+        realm.map_or_else(
+            || TOKEN_PATH.to_owned(),
+            |realm: url::Url| realm.path().to_owned(),
+        )
+    }
+
+    /// A token's document, or the status of a refusal. A form asks with an identity token, a query with a password.
     pub(super) fn make_token(
         &mut self,
         authorization: Option<&str>,
         identity_token: Option<&str>,
         scopes: Vec<String>,
-    ) -> Option<Value> {
+    ) -> Result<Value, u16> {
         let pair = match identity_token {
             Some(token) => Some(("<token>".to_owned(), token.to_owned())),
             None => authorization.and_then(basic_pair),
         };
-        if let Scheme::Bearer(Some(door)) = &self.scheme {
-            let (user, password) = pair.as_ref()?;
-            if door(user, password) != Entry::Granted {
-                return None;
+        let scopes = match &self.scheme {
+            Scheme::Bearer(Some(door)) => {
+                let entry = pair.as_ref().map(|(user, password)| door(user, password));
+                self.granted(entry, scopes)?
             }
-        }
+            _ => scopes,
+        };
         self.last_number += 1;
         let token = format!("token-{}", self.last_number);
         let life = self.token_life.unwrap_or(DEFAULT_LIFE);
@@ -153,10 +168,33 @@ impl Auth {
             ends_at: Instant::now() + life,
         };
         self.tokens.insert(token.clone(), made);
-        Some(match self.token_life {
+        Ok(match self.token_life {
             Some(life) => json!({ "token": token, "expires_in": life.as_secs() }),
             None => json!({ "access_token": token }),
         })
+    }
+
+    /// What of `scopes` is granted to somebody, or to a stranger.
+    fn granted(&self, entry: Option<Entry>, scopes: Vec<String>) -> Result<Vec<String>, u16> {
+        let public = || {
+            let mut scopes = scopes.clone();
+            scopes.retain(|scope| self.is_public(scope));
+            scopes
+        };
+        match entry {
+            Some(Entry::Granted) => Ok(scopes),
+            Some(Entry::Ignored) => Ok(public()),
+            Some(Entry::Forbidden) => Err(403),
+            Some(Entry::Refused) => Err(401),
+            None => Some(public()).filter(|all| !all.is_empty()).ok_or(401),
+        }
+    }
+
+    fn is_public(&self, scope: &str) -> bool {
+        let name = scope.strip_prefix("repository:");
+        self.public
+            .as_ref()
+            .is_some_and(|prefix| name.is_some_and(|name| name.starts_with(prefix)))
     }
 }
 

@@ -22,7 +22,7 @@ async fn ecr(url: Option<&str>, key: &str, secret: &str) -> (FakeUpstream, Arc<A
     let door = Arc::clone(&aws);
     fake.require_basic_by(move |user, password| match door.accepts(user, password) {
         true => Entry::Granted,
-        false => Entry::Expired,
+        false => Entry::Forbidden,
     });
     let options = upstream::AwsOptions {
         region: Some("eu-west-1".to_owned()),

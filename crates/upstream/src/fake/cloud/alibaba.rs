@@ -169,10 +169,14 @@ impl Shared {
     fn registry_token(&self, asked: &Asked) -> Reply {
         let shown = registry::basic(asked).filter(|(user, _)| user == TEMPORARY_USER);
         let claims = shown.and_then(|(_, secret)| self.passwords.verify(&secret));
-        if !claims.is_some_and(|claims| asked.is_alive(&claims)) || asked.is_revoked {
+        let is_known = claims.is_some_and(|claims| asked.is_alive(&claims)) && !asked.is_revoked;
+        let token = match is_known {
+            true => Some(self.registry.token(asked)),
+            false => self.registry.token_for_stranger(asked),
+        };
+        let Some(token) = token else {
             return refusal(401, "UNAUTHORIZED", "authentication required");
-        }
-        let token = self.registry.token(asked);
+        };
         let answer =
             json!({ "token": token, "access_token": token, "expires_in": asked.life.as_secs() });
         Reply(StatusCode::OK, answer)

@@ -20,6 +20,7 @@ use tokio::task::AbortHandle;
 
 use self::state::{Role, State};
 use crate::AwsOptions;
+use crate::fake::Entry;
 
 /// Where everything happens, but for the public gallery.
 const REGION: &str = "eu-west-1";
@@ -169,9 +170,25 @@ impl Aws {
         user == "AWS" && self.lock().is_token(password, SystemTime::now())
     }
 
-    /// Refuses all registry tokens made so far.
+    /// What a registry of Amazon's makes of them: a token that has ended is told from what is none.
+    pub fn entry(&self, user: &str, password: &str) -> Entry {
+        let state = self.lock();
+        match state.tokens.contains_key(password) && user == "AWS" {
+            true if state.is_token(password, SystemTime::now()) => Entry::Granted,
+            true => Entry::Forbidden,
+            false => Entry::Refused,
+        }
+    }
+
+    /// A registry token for whoever types it in.
+    pub fn make_token(&self) -> String {
+        self.lock().make_token(SystemTime::now()).0
+    }
+
+    /// Ends all registry tokens made so far.
     pub fn revoke_tokens(&self) {
-        self.lock().tokens.clear();
+        let now = SystemTime::now();
+        self.lock().tokens.values_mut().for_each(|end| *end = now);
     }
 
     /// How often this was asked, whatever the answer.

@@ -220,8 +220,11 @@ impl Shared {
         Reply(StatusCode::OK, json!({ "refresh_token": token }))
     }
 
-    /// `GET` with Basic, or `POST` with the refresh token in a form.
+    /// `GET` with Basic or, where a registry lets strangers pull, without; `POST` with the refresh token in a form.
     fn registry_token(&self, asked: &Asked) -> Reply {
+        if let Some(token) = self.registry.token_for_stranger(asked) {
+            return Reply(StatusCode::OK, json!({ "access_token": token }));
+        }
         let refresh = match asked.method {
             Method::POST => asked.field("refresh_token"),
             _ => registry::basic(asked)

@@ -31,6 +31,8 @@ struct State {
     era: u64,
     /// The registry behind the front.
     behind: Option<String>,
+    /// Repositories whose names begin so are anybody's.
+    public: Option<String>,
     faults: Vec<(String, Fault)>,
 }
 
@@ -54,6 +56,8 @@ pub(super) struct Asked {
     pub(super) is_revoked: bool,
     /// What is made belongs to it, and dies with it.
     pub(super) era: u64,
+    /// Whose names begin so are anybody's.
+    pub(super) public: Option<String>,
 }
 
 /// What a fake answers: a status and JSON.
@@ -79,12 +83,15 @@ impl Desk {
             is_revoked: false,
             era: 0,
             behind: None,
+            public: None,
             faults: Vec::new(),
         }));
         let (shared, cloud) = (Arc::clone(&state), Arc::new(cloud));
         let client = reqwest::Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
+            // Reading the system's takes longer than what is let through.
+            .tls_certs_only([])
             .build()
             .expect("a client");
         let app = axum::Router::new().fallback(move |request: Request| {
@@ -133,6 +140,11 @@ impl Desk {
         lock(&self.state).behind = Some(url.trim_end_matches('/').to_owned());
     }
 
+    /// Makes registry tokens for strangers, good for repositories whose names begin so.
+    pub fn publish(&self, prefix: &str) {
+        lock(&self.state).public = Some(prefix.to_owned());
+    }
+
     /// 500 for paths that contain `part`.
     pub fn fail(&self, part: &str) {
         self.answer_with(part, 500, "");
@@ -161,9 +173,13 @@ impl Desk {
 
     /// How many requests had a path that contains `part`.
     pub fn count(&self, part: &str) -> usize {
+        self.count_of(|path| path.contains(part))
+    }
+
+    /// How many requests had such a path.
+    pub fn count_of(&self, is_meant: impl Fn(&str) -> bool) -> usize {
         let state = lock(&self.state);
-        let asked = state.seen.iter().filter(|(_, path)| path.contains(part));
-        asked.count()
+        state.seen.iter().filter(|(_, path)| is_meant(path)).count()
     }
 }
 
@@ -243,6 +259,7 @@ async fn respond(
             life: state.life,
             is_revoked: state.is_revoked,
             era: state.era,
+            public: state.public.clone(),
         };
         (fault, state.behind.clone(), asked)
     };

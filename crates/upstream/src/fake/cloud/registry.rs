@@ -3,6 +3,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use http::Method;
 use serde_json::{Value, json};
 
 use super::desk::Asked;
@@ -21,6 +22,18 @@ impl Registry {
         let scopes = asked.fields("scope").join(" ");
         let claims = json!({ "use": "registry", "scope": scopes });
         json!(self.0.sign_for(asked, claims))
+    }
+
+    /// The same for somebody who shows nothing. `None`: not everything that is asked for is anybody's.
+    pub(super) fn token_for_stranger(&self, asked: &Asked) -> Option<Value> {
+        let (public, scopes) = (asked.public.as_ref()?, asked.fields("scope"));
+        let is_public = |scope: &String| {
+            let name = scope.strip_prefix("repository:");
+            name.is_some_and(|name| name.starts_with(public))
+        };
+        let is_stranger = asked.method == Method::GET && asked.header("authorization").is_empty();
+        let is_open = is_stranger && !scopes.is_empty() && scopes.iter().all(is_public);
+        is_open.then(|| self.token(asked))
     }
 
     /// What a request must be answered with before it is let through. `None`: nothing.
