@@ -155,8 +155,15 @@ impl Source {
         flight.await
     }
 
-    /// After the registry refused `lease`: a newer one. `None`: there is none to be had, or `lease` is so new that it
-    /// is not to blame.
+    /// The registry, or its token service, took `lease`.
+    pub(crate) fn worked(&self, lease: &Lease) {
+        if let Kept::Made { inner, .. } = &self.0 {
+            inner.lock().worked(lease.number);
+        }
+    }
+
+    /// After the registry refused `lease`: a newer one. `None`: there is none to be had, or `lease` is so new and
+    /// untried that it is not to blame.
     ///
     /// # Errors
     /// As [`Self::current`].

@@ -191,9 +191,12 @@ impl Login {
     /// A request with this pass was let in.
     pub(crate) fn accepted(&self, scope: &str, pass: &Pass) {
         let mut state = self.0.lock();
-        match pass.kind {
-            PassKind::Basic(_) => state.credential_worked(Utc::now()),
-            PassKind::Token { number, .. } => state.token_worked(scope, number),
+        match &pass.kind {
+            PassKind::Basic(lease) => {
+                state.credential_worked(Utc::now());
+                self.0.source.iter().for_each(|source| source.worked(lease));
+            }
+            PassKind::Token { number, .. } => state.token_worked(scope, *number),
         }
     }
 
@@ -297,19 +300,26 @@ impl Inner {
 
     /// A token, made with the credential as it stands now, or with the one that replaces it where it is refused.
     async fn fetch(&self, scope: &str, service: &TokenService) -> Result<Token, Error> {
-        let lease = match &self.source {
-            None => None,
-            Some(source) => Some(source.current().await?),
+        let Some(source) = &self.source else {
+            return fetch::fetch(&self.ways, None, scope, service).await;
         };
-        let credential = lease.as_ref().map(|lease| &lease.credential);
-        let outcome = fetch::fetch(&self.ways, credential, scope, service).await;
-        let (Err(Error::Refused { .. }), Some(lease)) = (&outcome, &lease) else {
-            return outcome;
+        let lease = source.current().await?;
+        let outcome = fetch::fetch(&self.ways, Some(&lease.credential), scope, service).await;
+        let (lease, outcome) = match outcome {
+            Err(Error::Refused { .. }) => match self.newer_than(&lease).await? {
+                Some(newer) => {
+                    let credential = Some(&newer.credential);
+                    let outcome = fetch::fetch(&self.ways, credential, scope, service).await;
+                    (newer, outcome)
+                }
+                None => (lease, outcome),
+            },
+            outcome => (lease, outcome),
         };
-        match self.newer_than(lease).await? {
-            Some(newer) => fetch::fetch(&self.ways, Some(&newer.credential), scope, service).await,
-            None => outcome,
+        if outcome.is_ok() {
+            source.worked(&lease);
         }
+        outcome
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -9,7 +9,7 @@ use futures_util::future::WeakShared;
 use super::{Flight, Lease, Made, Making};
 use crate::Error;
 
-/// A credential refused within this time of its making is not to blame: its rights are.
+/// A credential refused within this time of its making is not to blame, unless it had let somebody in: its rights are.
 const RENEWAL_PAUSE: Duration = Duration::from_secs(10);
 /// How long a maker is left alone after a failure; doubling.
 const FIRST_BACK_OFF: Duration = Duration::from_secs(1);
@@ -23,11 +23,16 @@ pub(super) struct State {
     flight: Option<WeakShared<Making>>,
     failure: Option<Failure>,
     last_number: u64,
+    /// The credential that is being replaced because it was refused.
+    refused: Option<u64>,
 }
 
 struct Kept {
     lease: Lease,
     made_at: DateTime<Utc>,
+    has_worked: bool,
+    /// One that was refused is not replaced again and again: some repositories refuse every credential.
+    is_replacement: bool,
     /// `None`: it stays.
     ending: Option<Ending>,
 }
@@ -75,7 +80,7 @@ impl State {
     /// # Errors
     /// The last failure, while its pause lasts.
     pub(super) fn step_beyond(
-        &self,
+        &mut self,
         refused: u64,
         now: DateTime<Utc>,
     ) -> Result<Option<Step>, Error> {
@@ -83,11 +88,26 @@ impl State {
             if kept.lease.number > refused {
                 return Ok(Some(Step::Use(kept.lease.clone())));
             }
-            if now < kept.made_at + RENEWAL_PAUSE {
+            let is_new = now < kept.made_at + RENEWAL_PAUSE;
+            let has_ended_early = kept.has_worked && !kept.is_replacement;
+            if self.flight().is_none() && is_new && !has_ended_early {
                 return Ok(None);
             }
         }
-        self.join_or_make(self.flight(), now).map(Some)
+        let step = self.join_or_make(self.flight(), now)?;
+        if matches!(step, Step::Make) {
+            self.refused = Some(refused);
+        }
+        Ok(Some(step))
+    }
+
+    /// A credential has let somebody in.
+    pub(super) fn worked(&mut self, number: u64) {
+        if let Some(kept) = &mut self.kept
+            && kept.lease.number == number
+        {
+            kept.has_worked = true;
+        }
     }
 
     fn join_or_make(&self, flight: Option<Flight>, now: DateTime<Utc>) -> Result<Step, Error> {
@@ -123,6 +143,8 @@ impl State {
         self.kept = Some(Kept {
             lease: lease.clone(),
             made_at: asked_at,
+            has_worked: false,
+            is_replacement: self.refused.take().is_some(),
             ending: ending.map(|life| Ending {
                 renew_at: asked_at + life * 3 / 4,
                 ends_at: asked_at + life,
@@ -257,19 +279,34 @@ mod tests {
     #[test]
     fn a_refused_credential_is_replaced_unless_it_is_new() {
         let mut state = State::default();
-        let beyond = |state: &State, number, secs| {
-            state
-                .step_beyond(number, at(secs))
-                .transpose()
-                .map_or(("none", 0), word)
-        };
         state.keep(made(Some(1000)), at(0));
-        assert_eq!(beyond(&state, 1, 9), ("none", 0));
-        assert_eq!(beyond(&state, 1, 10), ("make", 0));
+        assert_eq!(beyond(&mut state, 1, 9), ("none", 0));
+        assert_eq!(beyond(&mut state, 1, 10), ("make", 0));
         state.keep(made(Some(1000)), at(10));
-        assert_eq!(beyond(&state, 1, 11), ("use", 2));
-        assert_eq!(beyond(&state, 2, 12), ("none", 0));
+        assert_eq!(beyond(&mut state, 1, 11), ("use", 2));
+        assert_eq!(beyond(&mut state, 2, 12), ("none", 0));
         state.failed(down(), at(30));
-        assert_eq!(beyond(&state, 2, 30), ("error", 0));
+        assert_eq!(beyond(&mut state, 2, 30), ("error", 0));
+    }
+
+    #[test]
+    fn one_that_had_worked_is_replaced_at_once_and_its_replacement_is_not() {
+        let mut state = State::default();
+        state.keep(made(Some(1000)), at(0));
+        state.worked(1);
+        assert_eq!(beyond(&mut state, 1, 1), ("make", 0));
+        let flight: Flight = std::future::pending().boxed().shared();
+        state.started(&flight);
+        assert_eq!(beyond(&mut state, 1, 1), ("join", 0));
+        state.keep(made(Some(1000)), at(1));
+        // Good for one repository and refused by another, over and over: one credential in a while.
+        state.worked(2);
+        assert_eq!(beyond(&mut state, 2, 2), ("none", 0));
+        assert_eq!(beyond(&mut state, 2, 11), ("make", 0));
+    }
+
+    fn beyond(state: &mut State, number: u64, secs: i64) -> (&'static str, u64) {
+        let step = state.step_beyond(number, at(secs));
+        step.transpose().map_or(("none", 0), word)
     }
 }
