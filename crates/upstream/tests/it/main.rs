@@ -1,7 +1,6 @@
 //! The client against the fake registry, on real sockets: a file per thing it promises.
 
 mod blobs;
-mod clouds;
 mod credentials_aws;
 mod egress;
 mod hostile;
@@ -13,6 +12,7 @@ mod outages;
 mod peer;
 mod providers;
 mod proxies;
+mod table;
 mod tls;
 mod tokens;
 

@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use upstream::fake::{FakeUpstream, Mode};
 use upstream::{Client, Error, Patience};
 
-use crate::{client_as, drain, reference, soon};
+use crate::{client_as, reference, soon};
 
 async fn pull(client: &Client, repository: &str) -> Result<(), Error> {
     client
@@ -74,67 +74,6 @@ async fn a_token_is_renewed_before_it_ends() {
     tokio::time::sleep(Duration::from_millis(1600)).await;
     pull(&client, "a").await.unwrap();
     assert_eq!((unauthorized(&fake), fake.token_requests()), (1, 2));
-}
-
-#[tokio::test]
-async fn a_token_that_is_no_longer_taken_is_replaced_within_the_request() {
-    let fake = FakeUpstream::start().await;
-    fake.require_bearer("robot", "secret");
-    let digest = fake.push_blob("a", "bytes");
-    let client = client_as(&fake, "robot", "secret");
-    drain(client.blob("a", &digest, 0).await.unwrap()).await;
-    fake.revoke_tokens();
-    let (bytes, error) = drain(client.blob("a", &digest, 0).await.unwrap()).await;
-    assert_eq!((bytes.as_slice(), error), (b"bytes".as_slice(), None));
-    assert_eq!(fake.token_requests(), 2);
-}
-
-#[tokio::test]
-async fn a_wrong_password_is_shown_once_whatever_is_pulled() {
-    let fake = FakeUpstream::start().await;
-    fake.require_bearer("robot", "secret");
-    let client = client_as(&fake, "robot", "wrong");
-    for number in 0..20 {
-        let outcome = pull(&client, &format!("app{number}")).await;
-        assert_eq!(outcome, Err(Error::Refused { status: 401 }));
-    }
-    assert_eq!(fake.token_requests(), 1);
-    // The right one, in a new client, is not held back by the old one's failure.
-    fake.push_image("app1", "v1", &[]);
-    pull(&client_as(&fake, "robot", "secret"), "app1")
-        .await
-        .unwrap();
-}
-
-#[tokio::test]
-async fn basic_authentication_is_learned_and_a_wrong_password_shown_once() {
-    let fake = FakeUpstream::start().await;
-    fake.require_basic("robot", "secret");
-    fake.push_image("a", "v1", &[]);
-    let client = client_as(&fake, "robot", "secret");
-    for _ in 0..3 {
-        pull(&client, "a").await.unwrap();
-    }
-    assert_eq!((unauthorized(&fake), fake.requests().len()), (1, 4));
-
-    fake.clear();
-    let client = client_as(&fake, "robot", "wrong");
-    for _ in 0..5 {
-        assert_eq!(
-            pull(&client, "a").await,
-            Err(Error::Refused { status: 401 })
-        );
-    }
-    let shown = fake
-        .requests()
-        .iter()
-        .filter(|seen| seen.authorization.is_some())
-        .count();
-    assert_eq!(shown, 1);
-    assert_eq!(
-        pull(&fake.client().unwrap(), "a").await,
-        Err(Error::Refused { status: 401 })
-    );
 }
 
 #[tokio::test]

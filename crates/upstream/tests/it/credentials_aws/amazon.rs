@@ -8,17 +8,6 @@ use upstream::{Credential, Endpoint, Error, Kind};
 use super::{KEY, SECRET, account, config, endpoint, gets_in, sentence, with_key};
 
 #[tokio::test]
-async fn an_access_key_gets_a_token_once() {
-    let aws = Aws::start().await;
-    aws.add_key(KEY, SECRET);
-    let account = with_key(&aws, KEY, SECRET, |_| {});
-    let first = gets_in(&aws, &account).await;
-    assert_eq!(first.credential.username, "AWS");
-    assert_eq!(gets_in(&aws, &account).await, first);
-    assert_eq!(aws.all_calls(), 1);
-}
-
-#[tokio::test]
 async fn a_wrong_key_is_told_apart_from_a_wrong_secret_and_a_session_that_is_over() {
     let aws = Aws::start().await;
     aws.add_key(KEY, SECRET);
@@ -92,30 +81,6 @@ async fn a_role_is_assumed_with_the_external_id_it_asks_for() {
     });
     assert!(sentence(&wrong).await.contains("SignatureDoesNotMatch"));
     assert_eq!(aws.calls(AwsCall::GetAuthorizationToken), 1);
-}
-
-#[tokio::test]
-async fn the_public_gallery_takes_strangers_and_has_tokens_of_its_own() {
-    let aws = Aws::start().await;
-    aws.add_key(KEY, SECRET);
-    let public = Endpoint {
-        url: "https://public.ecr.aws".to_owned(),
-        ..endpoint(&aws, |_| {})
-    };
-    let stranger = Endpoint {
-        options: upstream::Options::default(),
-        ..public.clone()
-    };
-    assert!(Account::new(&stranger, &config(&[])).unwrap().is_none());
-
-    let known = Endpoint {
-        credential: Some(Credential {
-            username: KEY.to_owned(),
-            secret: SECRET.to_owned(),
-        }),
-        ..public
-    };
-    gets_in(&aws, &account(&known, &[])).await;
 }
 
 #[tokio::test]
