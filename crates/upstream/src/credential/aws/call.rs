@@ -76,9 +76,9 @@ pub(super) async fn send(
 /// What an error of ECR's or STS's means. `needed` says what an operator must allow.
 pub(super) fn refused(url: &Url, status: StatusCode, code: Option<&str>, needed: &str) -> Error {
     let code: String = code
-        .unwrap_or("no code")
+        .unwrap_or_default()
         .chars()
-        .filter(|c| c.is_ascii_alphanumeric() || *c == ' ')
+        .filter(|c| c.is_ascii_alphanumeric())
         .take(64)
         .collect();
     let what_to_do = match code.as_str() {
@@ -96,10 +96,19 @@ pub(super) fn refused(url: &Url, status: StatusCode, code: Option<&str>, needed:
             "the web identity's token is not taken: check the role's identity provider"
         }
         "AccessDeniedException" | "AccessDenied" => needed,
+        "ThrottlingException" | "Throttling" | "TooManyRequestsException" => {
+            "it limits the rate of requests; this passes"
+        }
+        _ if status.is_server_error() => "this may pass; see whether the provider has an outage",
+        "" => "is the address right, and no login page or proxy in between?",
         _ => "see its documentation for this code",
     };
+    let code = match code.is_empty() {
+        true => code,
+        false => format!(" ({code})"),
+    };
     no_credential(format!(
-        "{} answered {} ({code}): {what_to_do}",
+        "{} answered {}{code}: {what_to_do}",
         at(url),
         status.as_u16()
     ))
