@@ -8,7 +8,7 @@
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_lc_rs::{digest, hmac};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -18,6 +18,7 @@ use serde_json::json;
 use super::desk::{Asked, Cloud, Desk, Reply};
 use super::jwt::Signer;
 use super::registry::{self, Registry};
+use crate::fake::Entry;
 
 /// The access key's id.
 pub const KEY_ID: &str = "LTAI5tRoadstead";
@@ -44,11 +45,12 @@ const TEMPORARY_USER: &str = "cr_temp_user";
 /// registry).
 pub struct Alibaba {
     desk: Desk,
+    passwords: Arc<Signer>,
 }
 
 struct Shared {
     is_enterprise: bool,
-    passwords: Signer,
+    passwords: Arc<Signer>,
     registry: Registry,
     nonces: Mutex<HashSet<String>>,
 }
@@ -65,14 +67,26 @@ impl Alibaba {
     }
 
     async fn open(is_enterprise: bool) -> Self {
+        let passwords = Arc::new(Signer::new());
         let shared = Shared {
             is_enterprise,
-            passwords: Signer::new(),
+            passwords: Arc::clone(&passwords),
             registry: Registry::new(),
             nonces: Mutex::default(),
         };
         Self {
             desk: Desk::open(shared).await,
+            passwords,
+        }
+    }
+
+    /// What a registry of Alibaba's makes of them.
+    pub fn entry(&self, user: &str, password: &str) -> Entry {
+        let claims = self.passwords.verify(password);
+        let is_alive = claims.is_some_and(|claims| self.desk.is_alive(&claims));
+        match user == TEMPORARY_USER && is_alive {
+            true => Entry::Granted,
+            false => Entry::Refused,
         }
     }
 

@@ -135,6 +135,11 @@ impl Desk {
         lock(&self.state).era += 1;
     }
 
+    /// Whether something that was made is still good.
+    pub(super) fn is_alive(&self, claims: &Value) -> bool {
+        is_alive(claims, lock(&self.state).era)
+    }
+
     /// Lets what has a good token through to this registry, which needs no login.
     pub fn stand_before(&self, url: &str) {
         lock(&self.state).behind = Some(url.trim_end_matches('/').to_owned());
@@ -214,10 +219,7 @@ impl Asked {
 
     /// Whether something that was made is still good.
     pub(super) fn is_alive(&self, claims: &Value) -> bool {
-        let is_of_now = claims["exp"]
-            .as_i64()
-            .is_some_and(|exp| exp > Utc::now().timestamp());
-        is_of_now && claims["era"].as_u64().is_none_or(|era| era == self.era)
+        is_alive(claims, self.era)
     }
 
     /// A header's text, empty where there is none.
@@ -232,6 +234,12 @@ impl Asked {
         let authorization = self.header(header::AUTHORIZATION.as_str());
         authorization.strip_prefix("Bearer ").unwrap_or_default()
     }
+}
+
+fn is_alive(claims: &Value, era: u64) -> bool {
+    let exp = claims["exp"].as_i64();
+    let is_of_now = exp.is_some_and(|exp| exp > Utc::now().timestamp());
+    is_of_now && claims["era"].as_u64().is_none_or(|own| own == era)
 }
 
 async fn respond(
