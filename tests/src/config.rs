@@ -2,6 +2,9 @@
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use upstream::Names;
 
 /// Endpoints and projects to declare, in a YAML file of their own.
 #[derive(Clone, Debug, Default)]
@@ -10,6 +13,10 @@ pub struct Setup {
     projects: String,
     extra: String,
     is_without_password: bool,
+    /// What names answer; the system's where there is nothing here.
+    pub(crate) names: Option<Names>,
+    /// Until an upstream must have answered where nothing is cached; else what an operator has.
+    pub(crate) answer_timeout: Option<Duration>,
 }
 
 impl Setup {
@@ -74,6 +81,18 @@ impl Setup {
     /// Any other line of the file.
     pub fn line(mut self, text: &str) -> Self {
         let _ = writeln!(self.extra, "{text}");
+        self
+    }
+
+    /// Has names answered by the story, as [`crate::TestServer`] can.
+    pub fn names(mut self, names: Names) -> Self {
+        self.names = Some(names);
+        self
+    }
+
+    /// Waits less for upstreams, as [`crate::TestServer`] can.
+    pub fn answer_timeout(mut self, limit: Duration) -> Self {
+        self.answer_timeout = Some(limit);
         self
     }
 

@@ -11,7 +11,7 @@ pub use client::{Answer, Client, Pulled};
 pub use config::Setup;
 pub use process::{Ended, Launch, ProcessServer, program};
 pub use server::TestServer;
-pub use upstream::fake;
+pub use upstream::{Kind, Names, fake};
 
 /// The administrator's password in every story.
 pub const ADMIN_PASSWORD: &str = "Berth-and-anchor-1";

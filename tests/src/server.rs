@@ -114,7 +114,11 @@ impl Running {
         };
         let config = Config::load(&flags, &Environment::default())
             .unwrap_or_else(|problems| panic!("{problems}"));
-        let app = App::start(&config)
+        let asking = |asking: &mut upstream::Config| {
+            asking.names = setup.names.clone();
+            asking.answer_timeout = setup.answer_timeout.unwrap_or(asking.answer_timeout);
+        };
+        let app = App::start_asking(&config, asking)
             .await
             .unwrap_or_else(|error| panic!("{error:#}"));
         let url = format!("http://{}", app.address().expect("a bound address"));

@@ -52,6 +52,24 @@ impl App {
     /// # Errors
     /// In the operator's words, what could not be opened, bound or applied.
     pub async fn start(config: &Config) -> anyhow::Result<Self> {
+        Self::build(config, upstream_config(config)).await
+    }
+
+    /// The same, asking other registries as `change` has it: for tests with names of their own, and no time to wait.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    #[cfg(feature = "fault")]
+    pub async fn start_asking(
+        config: &Config,
+        change: impl FnOnce(&mut upstream::Config),
+    ) -> anyhow::Result<Self> {
+        let mut asking = upstream_config(config);
+        change(&mut asking);
+        Self::build(config, asking).await
+    }
+
+    async fn build(config: &Config, asking: upstream::Config) -> anyhow::Result<Self> {
         let now = Utc::now();
         make_private(&config.data)?;
         let db = Db::connect(metadata::Config {
@@ -71,7 +89,12 @@ impl App {
         })?;
         let auth = Auth::open(auth_config(config), db.clone()).await?;
         let generated_password = ensure_admin(config, &auth).await?;
-        let registry = Registry::new(registry_config(config), db.clone(), store, auth.clone());
+        let registry = Registry::new(
+            registry_config(config, asking),
+            db.clone(),
+            store,
+            auth.clone(),
+        );
         registry
             .apply_declared(
                 &declared_registries(config),
@@ -187,23 +210,23 @@ async fn flush(registry: Registry) {
     }
 }
 
-fn registry_config(config: &Config) -> registry::Config {
+fn registry_config(config: &Config, asking: upstream::Config) -> registry::Config {
     registry::Config {
         pullthrough: pullthrough::Config::default(),
-        upstream: upstream_config(config),
+        upstream: asking,
         janitor_period: config.janitor_period,
         upload_expiry: config.upload_expiry,
         orphan_grace: ORPHAN_GRACE,
     }
 }
 
-/// How other registries are talked to.
 pub(crate) fn auth_config(config: &Config) -> auth::Config {
     auth::Config {
         keys_dir: config.data.join("keys"),
     }
 }
 
+/// How other registries are talked to.
 pub(crate) fn upstream_config(config: &Config) -> upstream::Config {
     upstream::Config {
         user_agent: concat!("roadstead/", env!("CARGO_PKG_VERSION")).to_owned(),
