@@ -1,6 +1,7 @@
 //! The connection to SQLite or PostgreSQL: how it is set up, read from and written to.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use sea_orm::{
@@ -37,6 +38,8 @@ pub struct Db {
     writer: DatabaseConnection,
     pub(crate) hot: Arc<Hot>,
     pub(crate) notes: Arc<Notes>,
+    /// Transactions that were committed.
+    writes: Arc<AtomicU64>,
 }
 
 impl Db {
@@ -64,6 +67,7 @@ impl Db {
             writer,
             hot: Arc::new(hot),
             notes: Arc::default(),
+            writes: Arc::default(),
         };
         let write = db.write().await?;
         migrations::run(write.sql()).await?;
@@ -76,10 +80,15 @@ impl Db {
         sql::one(self.read(), "SELECT 1", []).await.map(drop)
     }
 
+    /// How many transactions that may write have been committed since the start.
+    pub fn write_transactions(&self) -> u64 {
+        self.writes.load(Ordering::Relaxed)
+    }
+
     /// Writes the notes, then closes every connection once its work is done.
     pub async fn close(self) {
         if let Err(error) = self.flush().await {
-            tracing::warn!(%error, "pull counts and times of the last moments are lost");
+            tracing::warn!(%error, "pull counts and audit entries of the last moments are lost");
         }
         for pool in [self.reader, self.writer] {
             // A pool that is closed already has nothing more to say.
@@ -104,6 +113,7 @@ impl Db {
         Ok(Write {
             transaction,
             hot: self.hot.clone(),
+            writes: self.writes.clone(),
             forget: Vec::new(),
         })
     }
@@ -113,6 +123,7 @@ impl Db {
 pub(crate) struct Write {
     transaction: DatabaseTransaction,
     hot: Arc<Hot>,
+    writes: Arc<AtomicU64>,
     forget: Vec<Forget>,
 }
 
@@ -133,10 +144,12 @@ impl Write {
         let Self {
             transaction,
             hot,
+            writes,
             forget,
         } = self;
         let task = tokio::spawn(async move {
             let outcome = transaction.commit().await;
+            writes.fetch_add(1, Ordering::Relaxed);
             // Also after a failure: the connection may have been lost after the database had agreed.
             for what in forget {
                 hot.forget(what);

@@ -9,8 +9,10 @@ mod error;
 mod page;
 
 mod artifacts;
+mod audit;
 mod blobs;
 mod descriptors;
+mod executions;
 mod known;
 mod listing;
 mod members;
@@ -18,6 +20,7 @@ mod notes;
 mod projects;
 mod repositories;
 mod robots;
+mod schedules;
 mod sessions;
 mod settings;
 mod sweep;
@@ -32,9 +35,11 @@ mod select;
 mod sql;
 
 pub use artifacts::{ManifestRow, RecordManifest, Recorded};
+pub use audit::{AuditEntry, AuditEvent, AuditRow, AuditScope};
 pub use blobs::BlobRight;
 pub use db::{Config, Db};
 pub use error::Error;
+pub use executions::{Execution, ExecutionStatus};
 pub use known::KnownTag;
 pub use listing::{Accessory, Artifact, ArtifactReference};
 pub use members::{Member, Role};
@@ -45,6 +50,7 @@ pub use robots::{
     NewRobot, Robot, RobotAccess, RobotCreator, RobotFilter, RobotPermission, RobotScope,
     RobotUpdate,
 };
+pub use schedules::{NewSchedule, Schedule};
 pub use sessions::Session;
 pub use tags::{TagEntry, TagRow};
 pub use upstreams::{NewUpstream, Upstream, UpstreamUpdate};

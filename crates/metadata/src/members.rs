@@ -30,6 +30,15 @@ pub struct Member {
 }
 
 impl Db {
+    /// The projects a user is a member of, each with their role there.
+    pub async fn list_memberships(&self, user_id: i64) -> Result<Vec<(i64, Role)>, Error> {
+        let select = "SELECT project_id, role FROM members WHERE user_id = $1 ORDER BY project_id";
+        let rows = sql::all(self.read(), select, [user_id.into()]).await?;
+        rows.iter()
+            .map(|row| Ok((sql::get(row, "project_id")?, sql::get(row, "role")?)))
+            .collect()
+    }
+
     /// Makes the user a member; the membership's number. [`Error::Conflict`] when they are one already.
     pub async fn add_member(
         &self,

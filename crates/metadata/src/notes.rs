@@ -1,20 +1,28 @@
-//! Notes: pull counts, pull times and check times, kept in memory and written together by [`Db::flush`].
+//! Notes: pull counts, pull times, check times and entries of the audit log, kept in memory and written together by
+//! [`Db::flush`].
 //!
-//! A hit writes nothing to the database. What a crash loses is at most the last second's counts.
+//! A hit writes nothing to the database. What a crash loses is at most the last second's notes.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
 use oci::{RepositoryName, Tag};
 use sea_orm::{ConnectionTrait, DbErr, Value};
 
+use crate::audit::{self, AuditEntry};
 use crate::cache::tag_key;
 use crate::sql::{self, Growing};
 use crate::{Db, Error};
 
 /// Different tags or artifacts noted between two flushes. What comes on top is not counted: better than to grow.
 const MAX_NOTES: usize = 10_000;
+/// Entries of the audit log between two flushes, of a quarter of a KiB each: several seconds of a busy registry. What
+/// comes on top is dropped, and counted: better than to grow.
+const MAX_ENTRIES: usize = 20_000;
+/// So many are not kept waiting for the next flush in turn.
+const MANY_ENTRIES: usize = MAX_ENTRIES / 2;
 
 /// What is noted and not yet written.
 #[derive(Default)]
@@ -22,6 +30,9 @@ pub(crate) struct Notes {
     pending: Mutex<Pending>,
     /// One flush at a time.
     flushing: tokio::sync::Mutex<()>,
+    /// Told when a flush should not wait for its turn.
+    full: tokio::sync::Notify,
+    dropped: AtomicU64,
 }
 
 #[derive(Default)]
@@ -30,6 +41,14 @@ struct Pending {
     checks: HashMap<Box<str>, Check>,
     /// Taken by a flush that is not committed yet.
     checks_in_flight: Arc<HashMap<Box<str>, Check>>,
+    entries: Vec<AuditEntry>,
+}
+
+/// What one flush writes.
+struct Taken {
+    pulls: HashMap<(i64, Option<Box<str>>), Pull>,
+    checks: Arc<HashMap<Box<str>, Check>>,
+    entries: Vec<AuditEntry>,
 }
 
 #[derive(Clone)]
@@ -76,6 +95,26 @@ impl Db {
             .note_pull(key, 1, sql::micros(now), || repository.as_str().into());
     }
 
+    /// Notes an entry of the audit log: in the database after the next flush. Where there are too many it is dropped.
+    pub fn note_audit(&self, entry: AuditEntry) {
+        let count = self.notes.lock().note_entry(entry);
+        match count {
+            Some(MANY_ENTRIES) => self.notes.full.notify_one(),
+            Some(_) => {}
+            None => self.notes.drop_entries(1),
+        }
+    }
+
+    /// How many entries of the audit log there was no room for.
+    pub fn audit_dropped(&self) -> u64 {
+        self.notes.dropped.load(Ordering::Relaxed)
+    }
+
+    /// Waits until there is so much to write that the next flush should not wait for its turn.
+    pub async fn until_many_notes(&self) {
+        self.notes.full.notified().await;
+    }
+
     /// Writes the notes in one transaction: call it every second, and at the end. What failed is kept for the next time.
     pub async fn flush(&self) -> Result<(), Error> {
         if self.notes.lock().is_empty() {
@@ -90,26 +129,24 @@ impl Db {
 
     async fn flush_now(&self) -> Result<(), Error> {
         let _turn = self.notes.flushing.lock().await;
-        let (pulls, checks) = self.notes.lock().take();
-        let outcome = self.write_notes(&pulls, &checks).await;
+        let taken = self.notes.lock().take();
+        let outcome = self.write_notes(&taken).await;
         let mut pending = self.notes.lock();
         pending.checks_in_flight = Arc::default();
         if outcome.is_err() {
-            for (key, pull) in pulls {
-                pending.note_pull(key, pull.count, pull.at, || pull.repository);
-            }
-            for (key, check) in checks.iter() {
-                pending.note_check(key.clone(), || check.clone());
-            }
+            let dropped = pending.put_back(taken);
+            drop(pending);
+            self.notes.drop_entries(dropped);
         }
         outcome
     }
 
-    async fn write_notes(
-        &self,
-        pulls: &HashMap<(i64, Option<Box<str>>), Pull>,
-        checks: &HashMap<Box<str>, Check>,
-    ) -> Result<(), Error> {
+    async fn write_notes(&self, taken: &Taken) -> Result<(), Error> {
+        let Taken {
+            pulls,
+            checks,
+            entries,
+        } = taken;
         let write = self.write().await?;
         let on = write.sql();
         // Artifacts, tags, repositories: the order in which a manifest is recorded, so that two nodes never wait in a ring.
@@ -146,6 +183,7 @@ impl Db {
             .map(|(name, count)| [name.into(), count.into()])
             .collect();
         update(on, REPOSITORIES_PULLED, &rows).await?;
+        audit::insert(on, entries).await?;
         write.commit().await
     }
 }
@@ -201,11 +239,31 @@ impl Notes {
     fn lock(&self) -> MutexGuard<'_, Pending> {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Counts them, and says so when it begins and at every thousand.
+    fn drop_entries(&self, count: u64) {
+        let before = self.dropped.fetch_add(count, Ordering::Relaxed);
+        if count > 0 && (before == 0 || before / 1000 != (before + count) / 1000) {
+            tracing::error!(
+                dropped = before + count,
+                "the audit log cannot be written as fast as it grows: entries are dropped"
+            );
+        }
+    }
 }
 
 impl Pending {
     fn is_empty(&self) -> bool {
-        self.pulls.is_empty() && self.checks.is_empty()
+        self.pulls.is_empty() && self.checks.is_empty() && self.entries.is_empty()
+    }
+
+    /// How many there are now; `None`: there was no room for it.
+    fn note_entry(&mut self, entry: AuditEntry) -> Option<usize> {
+        if self.entries.len() >= MAX_ENTRIES {
+            return None;
+        }
+        self.entries.push(entry);
+        Some(self.entries.len())
     }
 
     fn note_pull(
@@ -238,17 +296,28 @@ impl Pending {
         }
     }
 
-    #[expect(clippy::type_complexity, reason = "the two maps, taken together")]
-    fn take(
-        &mut self,
-    ) -> (
-        HashMap<(i64, Option<Box<str>>), Pull>,
-        Arc<HashMap<Box<str>, Check>>,
-    ) {
+    fn take(&mut self) -> Taken {
         self.checks_in_flight = Arc::new(std::mem::take(&mut self.checks));
-        (
-            std::mem::take(&mut self.pulls),
-            self.checks_in_flight.clone(),
-        )
+        Taken {
+            pulls: std::mem::take(&mut self.pulls),
+            checks: self.checks_in_flight.clone(),
+            entries: std::mem::take(&mut self.entries),
+        }
+    }
+
+    /// What could not be written is kept for the next time, as far as there is room; how many entries are lost.
+    fn put_back(&mut self, taken: Taken) -> u64 {
+        for (key, pull) in taken.pulls {
+            self.note_pull(key, pull.count, pull.at, || pull.repository);
+        }
+        for (key, check) in taken.checks.iter() {
+            self.note_check(key.clone(), || check.clone());
+        }
+        // The older ones first: they have waited longer.
+        let newer = std::mem::replace(&mut self.entries, taken.entries);
+        let room = MAX_ENTRIES.saturating_sub(self.entries.len());
+        let lost = newer.len().saturating_sub(room);
+        self.entries.extend(newer.into_iter().take(room));
+        lost as u64
     }
 }

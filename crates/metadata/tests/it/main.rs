@@ -1,6 +1,7 @@
 //! Stories about what Roadstead knows, told on SQLite and again on a real PostgreSQL where one is installed.
 
 mod artifacts;
+mod audit;
 mod blobs;
 mod concurrency;
 mod harness;
@@ -31,6 +32,7 @@ macro_rules! stories {
             )+)+
             concurrency::two_nodes_see_each_others_facts(&postgres).await;
             projects::fifty_thousand_repositories_are_listed_quickly(postgres.create("many").await).await;
+            audit::pages_of_a_long_log_come_quickly(postgres.create("long").await, LONG).await;
         }
     };
 }
@@ -46,6 +48,15 @@ stories! {
         tags_are_ordered_and_told_apart_byte_by_byte,
         what_is_deleted_is_forgotten_at_once,
         ten_thousand_descriptors_are_recorded;
+    audit:
+        entries_are_read_as_they_were_written,
+        the_log_is_found_by_who_what_and_when,
+        pulls_and_their_entries_are_written_in_one_transaction,
+        what_overflows_is_dropped_and_counted,
+        a_deleted_projects_log_stays_with_administrators,
+        a_purge_takes_what_is_old_of_the_events_it_is_told,
+        what_is_due_is_begun_once,
+        a_run_is_worked_on_by_one_and_taken_over_when_that_one_is_gone;
     blobs:
         a_blob_is_held_or_named_or_neither,
         a_blob_is_mounted_from_where_the_caller_may_look,
@@ -81,4 +92,13 @@ stories! {
 async fn fifty_thousand_repositories_are_listed_quickly() {
     let sqlite = Sqlite::new();
     projects::fifty_thousand_repositories_are_listed_quickly(sqlite.url()).await;
+}
+
+/// Entries of a long audit log: enough to tell an index from a look at everything.
+const LONG: u64 = 400_000;
+
+#[tokio::test]
+async fn pages_of_a_long_log_come_quickly() {
+    let sqlite = Sqlite::new();
+    audit::pages_of_a_long_log_come_quickly(sqlite.url(), LONG).await;
 }
