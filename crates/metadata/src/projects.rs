@@ -173,6 +173,12 @@ impl Db {
         Ok(projects)
     }
 
+    /// The numbers of all projects.
+    pub async fn list_project_ids(&self) -> Result<Vec<i64>, Error> {
+        let rows = sql::all(self.read(), "SELECT id FROM projects ORDER BY id", []).await?;
+        rows.iter().map(|row| sql::get(row, "id")).collect()
+    }
+
     /// Sets these metadata keys and leaves the others.
     pub async fn update_project(
         &self,

@@ -1,7 +1,7 @@
 //! The audit log read: a page of it, the newest first. It has millions of entries, so every page is found by an index
 //! and no entry is looked at that is not on it or before it, unless a filter asks for a part of a text.
 
-use sea_orm::{ConnectionTrait, DbBackend, QueryResult};
+use sea_orm::{DbBackend, QueryResult};
 
 use super::{AuditEntry, AuditEvent, NO_PROJECT};
 use crate::select::{Column, Kind, push_filter};
