@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use metadata::{Project, Robot, RobotScope, Visibility};
+use metadata::{AuditScope, Project, Robot, RobotScope, Visibility};
 use oci::{RepositoryName, Scope};
 
 use crate::rbac::{self, Action, Role, SystemAction};
@@ -52,6 +52,17 @@ impl SystemAccess {
     /// What.
     pub fn action(&self) -> SystemAction {
         self.action
+    }
+}
+
+/// Proof of which part of the audit log somebody may read. Only [`Auth::authorize_log`] makes one.
+#[derive(Clone, Debug)]
+pub struct LogAccess(AuditScope);
+
+impl LogAccess {
+    /// Which part.
+    pub fn scope(&self) -> &AuditScope {
+        &self.0
     }
 }
 
@@ -135,6 +146,41 @@ impl Auth {
             (true, false) => Err(Denied::Unauthenticated),
             (false, _) => Err(Denied::Forbidden),
         }
+    }
+
+    /// Which part of the audit log `caller` may read: administrators all of it, others what happened in the projects
+    /// whose logs they may list.
+    ///
+    /// # Errors
+    /// [`Denied`]
+    pub async fn authorize_log(&self, caller: &Caller) -> Result<LogAccess, Denied> {
+        let all = SystemAction::AuditLogList;
+        match self.authorize_system(caller, all).await {
+            Ok(_) => return Ok(LogAccess(AuditScope::All)),
+            // A token speaks of no log.
+            Err(Denied::Forbidden) if !caller.has_token() => {}
+            Err(denied) => return Err(denied),
+        }
+        let db = self.db();
+        let projects: Vec<i64> = match &caller.identity {
+            Identity::Anonymous => return Err(Denied::Unauthenticated),
+            Identity::User { id, .. } => {
+                let may = |role| rbac::may(Action::LogList, false, Role::from_id(role));
+                let memberships = db.list_memberships(*id).await?.into_iter();
+                let readable = memberships.filter(|(_, role)| may(*role));
+                readable.map(|(project, _)| project).collect()
+            }
+            Identity::Robot { id, .. } => match self.robot_now(*id).await? {
+                Some(robot) => {
+                    let permission = Action::LogList.permission();
+                    let all = db.list_project_ids().await?.into_iter();
+                    all.filter(|project| robot::may(&robot, permission, *project))
+                        .collect()
+                }
+                None => return Err(Denied::Forbidden),
+            },
+        };
+        Ok(LogAccess(AuditScope::Projects(projects)))
     }
 
     /// Which projects lists may show to `caller`. A token speaks of no lists, so it adds nothing here.

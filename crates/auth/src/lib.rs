@@ -28,7 +28,7 @@ use metadata::Db;
 use moka::sync::Cache;
 use oci::Scope;
 
-pub use access::{Access, Denied, SystemAccess};
+pub use access::{Access, Denied, LogAccess, SystemAccess};
 pub use caller::{Caller, Identity};
 pub use password::{check_rule as check_password_rule, generate_password};
 pub use rbac::{Action, Permission, Role, SystemAction};
