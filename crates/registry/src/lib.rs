@@ -4,6 +4,7 @@
 //! HTTP to clients; how an error becomes a status is the server's business.
 
 mod artifacts;
+mod audit;
 mod clients;
 mod declared;
 mod delete;
@@ -32,6 +33,7 @@ use oci::RepositoryName;
 use pullthrough::{Local, Origin, PullThrough};
 use storage::BlobStore;
 
+pub use audit::{AUDIT_SETTINGS, audit_name, check_audit_settings, named};
 pub use declared::{DeclaredProject, DeclaredRegistry};
 pub use error::{Error, Result, UpstreamStatus};
 pub use figures::{BudgetFigures, Latency, RequestFigures, UpstreamFigures};
@@ -61,6 +63,8 @@ pub struct Config {
     pub upload_expiry: Duration,
     /// How long bytes that nothing names are left alone: a push or fill may be about to name them.
     pub orphan_grace: Duration,
+    /// What it is called where its audit log is forwarded to: a host name.
+    pub host: String,
 }
 
 /// The registry. One for the process; cloning is cheap.
@@ -71,6 +75,7 @@ struct Inner {
     config: Config,
     local: Local,
     auth: Auth,
+    audit: audit::Audit,
     engine: PullThrough,
     clients: clients::Clients,
     filters: filter::Filters,
@@ -83,6 +88,7 @@ impl Registry {
         let local = Local::new(db, store, config.pullthrough.manifest_cache_bytes);
         let engine = PullThrough::new(config.pullthrough.clone(), local.clone());
         Self(Arc::new(Inner {
+            audit: audit::Audit::default(),
             clients: clients::Clients::default(),
             filters: filter::Filters::default(),
             limits: limits::ProjectLimits::default(),
@@ -102,13 +108,20 @@ impl Registry {
         {
             tracing::warn!("fetches still in flight were given up; the next pull begins them anew");
         }
-        self.flush_pulls().await;
+        self.flush_notes().await;
+        self.0.audit.forward.close();
     }
 
     /// From now on only `bytes` more fit on the disk; `None` lifts the limit. For tests of full disks.
     #[cfg(feature = "fault")]
     pub fn limit_room(&self, bytes: Option<usize>) {
         self.store().limit_room(bytes);
+    }
+
+    /// What it knows, for tests that prepare it. Another connection's writes would not be seen: settings are in memory.
+    #[cfg(feature = "fault")]
+    pub fn database(&self) -> &Db {
+        self.db()
     }
 
     fn db(&self) -> &Db {

@@ -8,12 +8,15 @@ use auth::Access;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use metadata::BlobRight;
-use oci::{Descriptor, Digest, Reference, RepositoryName, Tag};
+use oci::{Descriptor, Digest, Reference, RepositoryName};
 use pullthrough::freshness::Policy;
 use pullthrough::{BlobBody, OpenedBlob, Origin, Outcome};
 
 use crate::filter::Filter;
 use crate::{Error, Kind, Registry, Result};
+
+/// How often counted pulls and audit entries are written: what a crash may lose.
+const FLUSH_PERIOD: Duration = Duration::from_secs(1);
 
 /// A manifest, ready to be answered.
 #[derive(Clone, Debug)]
@@ -28,8 +31,10 @@ pub struct PulledManifest {
     pub outcome: Outcome,
     /// Since when a proxied tag has not been checked.
     pub age: Option<Duration>,
-    repository: RepositoryName,
-    artifact_id: Option<i64>,
+    /// Where it is, with Docker Hub's namespace where that was left out.
+    pub(crate) repository: RepositoryName,
+    /// Its row; `None` where it could be served but not kept.
+    pub(crate) artifact_id: Option<i64>,
 }
 
 /// A page of tags, in byte order.
@@ -120,18 +125,22 @@ impl Registry {
         })
     }
 
-    /// Counts a pull: in memory now, in the database with the next flush.
-    pub fn note_pull(&self, pulled: &PulledManifest, tag: Option<&Tag>, now: DateTime<Utc>) {
-        if let Some(artifact_id) = pulled.artifact_id {
-            self.db()
-                .note_pull(artifact_id, tag, &pulled.repository, now);
+    /// Writes the pulls counted and the audit entries noted since the last flush. Called at shutdown, too.
+    pub async fn flush_notes(&self) {
+        if let Err(error) = self.db().flush().await {
+            tracing::error!(%error, "pull counts and audit entries could not be written; they are kept for the next try");
         }
     }
 
-    /// Writes the pulls counted since the last flush. Called on a timer, and at shutdown.
-    pub async fn flush_pulls(&self) {
-        if let Err(error) = self.db().flush().await {
-            tracing::error!(%error, "pull counts could not be written; they are kept for the next try");
+    /// Flushes every second, and sooner where there is much to write: what a crash loses is at most that second's.
+    pub async fn run_flush(self) {
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(FLUSH_PERIOD) => {}
+                () = self.db().until_many_notes() => {}
+            }
+            self.refresh_audit().await;
+            self.flush_notes().await;
         }
     }
 
