@@ -19,6 +19,7 @@ mod members;
 mod per_project;
 mod projects;
 mod pull;
+mod purge;
 mod push;
 mod repositories;
 mod settings;
@@ -43,6 +44,7 @@ pub use members::Who;
 pub use projects::ProjectDraft;
 pub use pull::{PulledManifest, TagPage};
 pub use pullthrough::{BlobBody, BlobStream, OpenedBlob, Outcome};
+pub use purge::{PurgeRequest, PurgeSetting};
 pub use push::{NewManifest, PushedManifest, Start};
 pub use settings::{check_project_filter, check_project_setting, is_project_setting};
 pub use upstreams::{
@@ -76,6 +78,7 @@ struct Inner {
     local: Local,
     auth: Auth,
     audit: audit::Audit,
+    purge: purge::Purge,
     engine: PullThrough,
     clients: clients::Clients,
     filters: filter::Filters,
@@ -89,6 +92,7 @@ impl Registry {
         let engine = PullThrough::new(config.pullthrough.clone(), local.clone());
         Self(Arc::new(Inner {
             audit: audit::Audit::default(),
+            purge: purge::Purge::default(),
             clients: clients::Clients::default(),
             filters: filter::Filters::default(),
             limits: limits::ProjectLimits::default(),
