@@ -1,10 +1,15 @@
 //! What can be counted of the upstreams and of what comes from them, for those who watch.
 
+mod pulls;
+
 use chrono::{DateTime, Utc};
 use metadata::Page;
 use upstream::{Figures, LATENCY_BOUNDS};
 
 use crate::{Registry, Result};
+
+pub(crate) use pulls::Pulls;
+pub use pulls::{Counted, ProxyFigures, PullFigures, PullKind, PullMethod};
 
 /// What an endpoint has been asked and what it is doing, since its client was made.
 #[derive(Clone, Debug, Default, PartialEq)]

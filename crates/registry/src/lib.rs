@@ -37,7 +37,10 @@ use storage::BlobStore;
 pub use audit::{AUDIT_SETTINGS, audit_name, check_audit_settings, named};
 pub use declared::{DeclaredProject, DeclaredRegistry};
 pub use error::{Error, Result, UpstreamStatus};
-pub use figures::{BudgetFigures, Latency, RequestFigures, UpstreamFigures};
+pub use figures::{
+    BudgetFigures, Counted, Latency, ProxyFigures, PullFigures, PullKind, PullMethod,
+    RequestFigures, UpstreamFigures,
+};
 pub use filter::{FilterDraft, FilterReport, Filtered, FilteredRepository};
 pub use health::{Component, Room};
 pub use members::Who;
@@ -79,6 +82,7 @@ struct Inner {
     auth: Auth,
     audit: audit::Audit,
     purge: purge::Purge,
+    pulls: figures::Pulls,
     engine: PullThrough,
     clients: clients::Clients,
     filters: filter::Filters,
@@ -93,6 +97,7 @@ impl Registry {
         Self(Arc::new(Inner {
             audit: audit::Audit::default(),
             purge: purge::Purge::default(),
+            pulls: figures::Pulls::default(),
             clients: clients::Clients::default(),
             filters: filter::Filters::default(),
             limits: limits::ProjectLimits::default(),
