@@ -5,16 +5,19 @@
 //! 1. write its handler in the file of its tag, under `#[utoipa::path(…)]`: the path, Harbor's `operation_id`, and the
 //!    types of the bodies, which derive `ToSchema` under Harbor's names (`#[schema(as = …)]`);
 //! 2. list it in [`operations`], together with the others of its path;
-//! 3. `make reference` writes it into `docs/reference/openapi.json`, which a test compares.
+//! 3. `make reference` writes it into `docs/reference/openapi.json`, which a test compares;
+//! 4. if it changes something, give it a row in [`crate::audit`], which a test demands.
 //!
 //! What all operations share is added by [`crate::openapi`]: parameters of the path, errors, sign-in, a list's headers.
 
 mod artifacts;
+mod auditlog;
 mod health;
 mod members;
 mod metadatas;
 mod ping;
 mod projects;
+mod purge;
 mod registries;
 mod replication;
 mod repositories;
@@ -29,6 +32,7 @@ mod json;
 mod page;
 
 use axum::extract::{DefaultBodyLimit, Request, State as Extract};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
 use http::{StatusCode, Uri};
@@ -39,8 +43,10 @@ use utoipa::openapi::{RefOr, Schema};
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 use utoipa_axum::routes;
 
-use crate::State;
 use crate::error::{Error, harbor};
+use crate::{State, audit, requests};
+
+pub(crate) use artifacts::kind as artifact_kind;
 
 /// Where this API is: handlers see paths without it.
 const PREFIX: &str = "/api/v2.0";
@@ -88,12 +94,25 @@ fn operations() -> Vec<UtoipaMethodRouter<State>> {
         routes!(artifacts::get, artifacts::delete),
         routes!(tags::list, tags::create),
         routes!(tags::delete),
+        routes!(auditlog::list_legacy),
+        routes!(auditlog::list),
+        routes!(auditlog::events),
+        routes!(auditlog::list_legacy_in_project),
+        routes!(auditlog::list_in_project),
+        routes!(purge::list),
+        routes!(
+            purge::schedule,
+            purge::create_schedule,
+            purge::update_schedule
+        ),
+        routes!(purge::get, purge::stop),
+        routes!(purge::log),
     ]
 }
 
 /// Everything under `/api/v2.0`.
-pub(crate) fn router() -> Router<State> {
-    let routes = Router::from(collect(operations()));
+pub(crate) fn router(state: &State) -> Router<State> {
+    let routes = layered(operations(), state, PREFIX);
     let again = routes
         .clone()
         .fallback(not_found)
@@ -101,6 +120,17 @@ pub(crate) fn router() -> Router<State> {
     routes
         .fallback(move |state, request| clean_path(again, state, request))
         .method_not_allowed_fallback(method_not_allowed)
+}
+
+/// Operations, each with its name for metrics and for the audit log, which it is recorded in where it changes something.
+fn layered(
+    operations: Vec<UtoipaMethodRouter<State>>,
+    state: &State,
+    prefix: &'static str,
+) -> Router<State> {
+    Router::from(collect(operations))
+        .layer(from_fn_with_state(state.clone(), audit::record))
+        .layer(from_fn_with_state((state.clone(), prefix), requests::name))
 }
 
 /// What both management APIs can do, under their whole paths.

@@ -4,6 +4,7 @@
 //! status is [`error`]'s alone.
 
 mod api;
+mod audit;
 mod caller;
 mod client;
 mod error;
@@ -12,6 +13,7 @@ mod listen;
 mod metrics;
 mod openapi;
 mod portal;
+mod requests;
 mod session;
 mod state;
 mod token;
@@ -41,8 +43,8 @@ pub fn app(state: State) -> App {
         .route("/service/token", get(token::issue))
         .route("/c/login", post(session::login))
         .route("/c/log_out", get(session::log_out))
-        .nest("/api/v2.0", api::router())
-        .nest("/api/roadstead/v1", api::roadstead::router())
+        .nest("/api/v2.0", api::router(&state))
+        .nest("/api/roadstead/v1", api::roadstead::router(&state))
         .route("/api/version", get(api::version))
         .route("/api/openapi.json", openapi::explorer::description())
         .route("/devcenter-api-2.0", get(openapi::explorer::page))
@@ -52,6 +54,7 @@ pub fn app(state: State) -> App {
         .layer(from_fn_with_state(state.clone(), session::protect))
         .layer(from_fn_with_state(state.clone(), client::find))
         .layer(from_fn(layers::request_id))
+        .layer(from_fn_with_state(state.clone(), requests::count))
         .with_state(state);
     App(router)
 }

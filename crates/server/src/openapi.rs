@@ -26,7 +26,7 @@ const ABOUT: &str = "Harbor's management API under `/api/v2.0`, and what is Road
     `/api/roadstead/v1`. What differs from Harbor is told in docs/compatibility.md.";
 
 /// Harbor's tags, and ours after them.
-const TAGS: [(&str, &str); 12] = [
+const TAGS: [(&str, &str); 14] = [
     ("project", "Namespaces: hosted, or a proxy cache"),
     ("member", "Who has which role in a project"),
     ("projectMetadata", "A project's settings, one at a time"),
@@ -34,6 +34,8 @@ const TAGS: [(&str, &str); 12] = [
     ("artifact", "Stored manifests, their tags, what is attached"),
     ("registry", "The endpoints that proxy caches pull from"),
     ("user", "Who signs in here"),
+    ("auditlog", "What was done, by whom"),
+    ("purge", "The audit log, made shorter"),
     ("search", "Projects and repositories by name"),
     ("systeminfo", "What the server says of itself"),
     ("health", "Whether it is well"),
@@ -42,7 +44,7 @@ const TAGS: [(&str, &str); 12] = [
 ];
 
 /// Parameters of paths mean the same wherever they are.
-const PATH_PARAMETERS: [(&str, Type, &str); 8] = [
+const PATH_PARAMETERS: [(&str, Type, &str); 9] = [
     (
         "project",
         Type::String,
@@ -60,6 +62,7 @@ const PATH_PARAMETERS: [(&str, Type, &str); 8] = [
     ("id", Type::Integer, "Its number"),
     ("mid", Type::Integer, "The member's number"),
     ("user_id", Type::Integer, "The user's number"),
+    ("purge_id", Type::Integer, "The purge's number"),
 ];
 
 /// The management API's description (OpenAPI 3.1), as JSON.

@@ -12,9 +12,9 @@ use http::header::{COOKIE, SET_COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use serde::Deserialize;
 
-use crate::State;
 use crate::client::ClientAddress;
 use crate::error::{Error, harbor};
+use crate::{State, audit};
 
 /// The session.
 const SESSION: &str = "sid";
@@ -42,7 +42,10 @@ pub(crate) async fn login(
         .await
     {
         Ok(identity) => identity,
-        Err(auth::Error::WrongCredentials) => return Ok(StatusCode::UNAUTHORIZED.into_response()),
+        Err(auth::Error::WrongCredentials) => {
+            audit::login(&state, &login.principal, from, false).await;
+            return Ok(StatusCode::UNAUTHORIZED.into_response());
+        }
         Err(error) => return Err(Error::of_auth_failure(error)),
     };
     let session = match auth.open_session(&identity, now).await {
@@ -50,6 +53,7 @@ pub(crate) async fn login(
         Err(auth::Error::WrongCredentials) => return Ok(StatusCode::UNAUTHORIZED.into_response()),
         Err(error) => return Err(Error::of_auth_failure(error)),
     };
+    audit::login(&state, identity.name(), from, true).await;
     Ok((
         StatusCode::OK,
         [(SET_COOKIE, cookie(&state, SESSION, &session, ""))],
@@ -60,9 +64,14 @@ pub(crate) async fn login(
 /// `GET /c/log_out`
 pub(crate) async fn log_out(
     Extract(state): Extract<State>,
+    Extension(ClientAddress(from)): Extension<ClientAddress>,
     headers: HeaderMap,
 ) -> Result<Response, Error> {
     if let Some(session) = of(&headers) {
+        let caller = state.auth().caller_from_session(session, Utc::now()).await;
+        if let Ok(Some(caller)) = caller {
+            audit::logout(&state, caller.identity.name(), from).await;
+        }
         state
             .auth()
             .close_session(session)

@@ -1,12 +1,16 @@
 //! What every handler has at hand.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use auth::Auth;
 use ipnet::IpNet;
 use metadata::Db;
 use registry::Registry;
+use tokio_util::task::TaskTracker;
 use url::Url;
+
+use crate::requests::Requests;
 
 /// How the server shows itself.
 #[derive(Clone, Debug)]
@@ -28,6 +32,9 @@ struct Inner {
     auth: Auth,
     registry: Registry,
     db: Db,
+    requests: Requests,
+    /// What goes on when its client leaves.
+    tasks: TaskTracker,
 }
 
 impl State {
@@ -38,7 +45,35 @@ impl State {
             auth,
             registry,
             db,
+            requests: Requests::new(crate::api::described()),
+            tasks: TaskTracker::new(),
         }))
+    }
+
+    /// For a shutdown: waits until what clients began is done, for `limit` at most.
+    pub async fn drain(&self, limit: Duration) {
+        self.0.tasks.close();
+        if tokio::time::timeout(limit, self.0.tasks.wait())
+            .await
+            .is_err()
+        {
+            tracing::warn!("changes still under way were cut off");
+        }
+    }
+
+    /// Does it to its end, whatever its client does meanwhile. The server owns it: a shutdown waits for it.
+    pub(crate) async fn finish<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> T {
+        match self.0.tasks.spawn(work).await {
+            Ok(done) => done,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // The runtime is going, and this task with it.
+                Err(_) => std::future::pending().await,
+            },
+        }
     }
 
     pub(crate) fn config(&self) -> &Config {
@@ -51,6 +86,10 @@ impl State {
 
     pub(crate) fn registry(&self) -> &Registry {
         &self.0.registry
+    }
+
+    pub(crate) fn requests(&self) -> &Requests {
+        &self.0.requests
     }
 
     /// For reads that are no operation on content: users, health.

@@ -6,6 +6,8 @@ mod referrers;
 mod tags;
 mod uploads;
 
+use std::net::IpAddr;
+
 use auth::{Access, Action, Caller, Denied, SERVICE};
 use axum::body::Body;
 use axum::extract::{Path, Request, State as Extract};
@@ -14,11 +16,12 @@ use http::header::{CONTENT_TYPE, LOCATION};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use oci::{Challenge, ErrorCode, RepositoryName, Route, RouteError, Scope};
-use registry::Outcome;
+use registry::{Counted, Outcome, PullKind, PullMethod};
 
 use crate::State;
 use crate::caller::{self, CallerError};
 use crate::error::Error;
+use crate::requests::Operation;
 
 type Result<T = Response> = std::result::Result<T, Error>;
 
@@ -46,24 +49,39 @@ pub(crate) async fn dispatch(
 }
 
 async fn answer(state: &State, rest: &str, request: Request) -> Response {
-    let mut response = route(state, rest, request)
-        .await
-        .unwrap_or_else(IntoResponse::into_response);
+    let (parts, body) = request.into_parts();
+    let parsed = Route::parse(&parts.method, rest);
+    let operation = operation(&parsed);
+    let answered = match parsed {
+        Ok(route) => serve(state, &route, parts, body).await,
+        Err(error) => Err(unroutable(&parts.method, error)),
+    };
+    let mut response = answered.unwrap_or_else(IntoResponse::into_response);
+    response.extensions_mut().insert(operation);
     response
         .headers_mut()
         .insert(API_VERSION, HeaderValue::from_static("registry/2.0"));
     response
 }
 
-async fn route(state: &State, rest: &str, request: Request) -> Result {
-    let (parts, body) = request.into_parts();
-    let route =
-        Route::parse(&parts.method, rest).map_err(|error| unroutable(&parts.method, error))?;
+/// What Harbor's metrics call it.
+fn operation(parsed: &std::result::Result<Route, RouteError>) -> Operation {
+    match parsed {
+        Ok(Route::Manifest(..)) => Operation::MANIFEST,
+        Ok(Route::Blob(..)) => Operation::BLOB,
+        Ok(Route::Uploads(_) | Route::Upload(..)) => Operation::BLOB_UPLOAD,
+        Ok(Route::Tags(_)) => Operation::TAGS,
+        Ok(Route::Catalog) => Operation::CATALOG,
+        Ok(Route::Base | Route::Referrers(..)) | Err(_) => Operation::OTHERS,
+    }
+}
+
+async fn serve(state: &State, route: &Route, parts: Parts, body: Body) -> Result {
     let caller = caller::of_registry(state, &parts)
         .await
         .map_err(|error| match error {
             CallerError::Wrong => Error::unauthorized(
-                &challenge(state, &parts.headers, &scopes(&parts.method, &route)),
+                &challenge(state, &parts.headers, &scopes(&parts.method, route)),
                 "the credentials are wrong, or the token has ended",
             ),
             CallerError::Failed(error) => Error::of_auth_failure(error),
@@ -73,7 +91,7 @@ async fn route(state: &State, rest: &str, request: Request) -> Result {
         parts: &parts,
         caller: &caller,
     };
-    match (&route, &parts.method) {
+    match (route, &parts.method) {
         (Route::Base, _) => asked.base(),
         (Route::Manifest(name, reference), &Method::PUT) => {
             manifests::put(&asked, name, reference, body).await
@@ -171,6 +189,26 @@ impl Asked<'_> {
 
     fn is_head(&self) -> bool {
         self.parts.method == Method::HEAD
+    }
+
+    /// Where the client is, for the audit log.
+    fn address(&self) -> Option<IpAddr> {
+        Some(crate::client::address(&self.parts.extensions))
+    }
+
+    /// Counts a pull by how it ended.
+    fn count(
+        &self,
+        access: &Access,
+        kind: PullKind,
+        outcome: std::result::Result<&Outcome, &registry::Error>,
+    ) -> Counted {
+        let method = match self.is_head() {
+            true => PullMethod::Head,
+            false => PullMethod::Get,
+        };
+        let registry = self.state.registry();
+        registry.count_pull(access, kind, method, outcome)
     }
 
     /// Whether the client has `etag` already.

@@ -279,7 +279,7 @@ fn is_empty_object(value: &Value) -> bool {
 }
 
 /// Harbor's word for what an artifact is, made of the type of its configuration.
-fn kind(manifest_type: &str, config_type: Option<&str>) -> String {
+pub(crate) fn kind(manifest_type: &str, config_type: Option<&str>) -> String {
     if media_type::is_index(manifest_type) || manifest_type == media_type::DOCKER_SCHEMA1 {
         return "IMAGE".to_owned();
     }

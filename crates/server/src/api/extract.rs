@@ -9,13 +9,14 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
-use metadata::Visibility;
+use metadata::{AuditEvent, Visibility};
 use oci::{Reference, RepositoryName, media_type};
 use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 use url::form_urlencoded;
 
 use super::Result;
+use crate::audit::Trail;
 use crate::error::{Error, harbor};
 use crate::{State, caller, client};
 
@@ -28,6 +29,7 @@ pub(super) struct Asked {
     pub(super) caller: Caller,
     /// Where from.
     pub(super) from: IpAddr,
+    trail: Trail,
     /// `X-Is-Resource-Name`: a number in the path is a name too.
     is_name: bool,
 }
@@ -39,16 +41,30 @@ impl FromRequestParts<State> for Asked {
         let caller = caller::of_management(state, &parts.headers, &parts.extensions)
             .await
             .map_err(Error::of_caller_management)?;
+        let trail = parts.extensions.get::<Trail>().cloned();
+        let trail = trail.unwrap_or_default();
+        trail.by(&caller.identity);
         Ok(Self {
             state: state.clone(),
             caller,
             from: client::address(&parts.extensions),
+            trail,
             is_name: is_true(&parts.headers, "x-is-resource-name"),
         })
     }
 }
 
 impl Asked {
+    /// Says for the audit log what the request is about, where only its body does.
+    pub(super) fn about(&self, resource: &str) {
+        self.trail.about(resource);
+    }
+
+    /// Says for the audit log what is done, where the operation does not.
+    pub(super) fn is(&self, event: AuditEvent) {
+        self.trail.is(event);
+    }
+
     /// The proof that the caller may do `action` in a project, which is named by name or number.
     pub(super) async fn project(&self, action: Action, name_or_id: &str) -> Result<Access> {
         let id = name_or_id.parse::<i64>().ok().filter(|_| !self.is_name);

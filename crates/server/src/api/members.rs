@@ -134,6 +134,13 @@ pub(super) async fn create(
             ));
         }
     };
+    asked.about(&match &who {
+        Who::Name(name) => name.clone(),
+        Who::Id(id) => match asked.state.db().find_user(*id).await {
+            Ok(Some(user)) => user.username,
+            _ => id.to_string(),
+        },
+    });
     let id = asked
         .state
         .registry()

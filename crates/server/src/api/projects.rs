@@ -209,6 +209,7 @@ pub(super) async fn create(
     headers: HeaderMap,
     Body(mut request): Body<ProjectRequest>,
 ) -> Result {
+    asked.about(&request.project_name);
     let (action, refusal) = match request.registry_id {
         None => (
             SystemAction::ProjectCreate,

@@ -235,6 +235,7 @@ pub(super) async fn list(asked: Asked, mut paging: Paging) -> Result {
     responses(Created),
 )]
 pub(super) async fn create(asked: Asked, uri: Uri, Body(new): Body<TypedRegistry>) -> Result {
+    asked.about(new.name.as_deref().unwrap_or_default());
     let access = asked.system(SystemAction::RegistryCreate).await?;
     let id = asked
         .state

@@ -19,8 +19,8 @@ pub(super) fn operations() -> Vec<UtoipaMethodRouter<State>> {
 }
 
 /// Everything under `/api/roadstead/v1`.
-pub(crate) fn router() -> Router<State> {
-    Router::from(super::collect(operations())).fallback(not_found)
+pub(crate) fn router(state: &State) -> Router<State> {
+    super::layered(operations(), state, PREFIX).fallback(not_found)
 }
 
 async fn not_found(uri: Uri) -> Error {

@@ -95,6 +95,7 @@ pub(super) async fn create(
             message,
         ));
     }
+    asked.about(&format!("{name}:{}", new.name));
     let reference = reference(&name, &text)?;
     let refused = |_| {
         Error::new(

@@ -169,6 +169,7 @@ pub(super) async fn search(asked: Asked, mut paging: Paging) -> Result {
     responses(Created),
 )]
 pub(super) async fn create(asked: Asked, uri: Uri, Body(request): Body<UserRequest>) -> Result {
+    asked.about(&request.username);
     asked.system(SystemAction::UserCreate).await?;
     check_username(&request.username)?;
     check_profile(&request.profile)?;

@@ -12,7 +12,7 @@ use http::header::{
 };
 use http::{HeaderValue, StatusCode};
 use oci::{ByteRange, Digest, ErrorCode, RepositoryName, Satisfied, media_type};
-use registry::{BlobBody, Outcome};
+use registry::{BlobBody, Counted, Outcome, PullKind};
 
 use super::{Asked, CONTENT_DIGEST, Result, empty, header, tell_outcome};
 use crate::error::Error;
@@ -25,6 +25,8 @@ pub(super) async fn head(asked: &Asked<'_>, name: &RepositoryName, digest: &Dige
         .registry()
         .blob_size(&access, name, digest, Utc::now())
         .await;
+    let outcome = sized.as_ref().map(|(_, outcome)| outcome);
+    asked.count(&access, PullKind::Blob, outcome);
     let (size, outcome) = sized.map_err(Error::of_registry)?;
     let mut response = described(digest, &outcome);
     if let Some(size) = size {
@@ -55,16 +57,18 @@ pub(super) async fn get(asked: &Asked<'_>, name: &RepositoryName, digest: &Diges
         .state
         .registry()
         .blob(&access, name, digest, Utc::now())
-        .await
-        .map_err(Error::of_registry)?;
+        .await;
+    let outcome = opened.as_ref().map(|opened| &opened.outcome);
+    let counted = asked.count(&access, PullKind::Blob, outcome);
+    let opened = opened.map_err(Error::of_registry)?;
     let response = described(digest, &opened.outcome);
     match (requested_range(asked, digest), opened.size) {
         (Some(range), Some(size)) => match range.of(size) {
-            Satisfied::Partial(range) => Ok(partial(response, opened.body, range, size)),
+            Satisfied::Partial(range) => Ok(partial(response, opened.body, range, size, counted)),
             Satisfied::Unsatisfiable => Err(unsatisfiable(size)),
         },
         // A range of a blob whose size nobody has told yet cannot be answered as one; the whole may be.
-        (_, size) => Ok(whole(response, opened.body, size)),
+        (_, size) => Ok(whole(response, opened.body, size, counted)),
     }
 }
 
@@ -105,17 +109,23 @@ fn described(digest: &Digest, outcome: &Outcome) -> Response {
     response
 }
 
-fn whole(mut response: Response, body: BlobBody, size: Option<u64>) -> Response {
+fn whole(mut response: Response, body: BlobBody, size: Option<u64>, counted: Counted) -> Response {
     if let Some(size) = size {
         response
             .headers_mut()
             .insert(CONTENT_LENGTH, header(&size.to_string()));
     }
-    *response.body_mut() = streamed(body, 0..size.unwrap_or(u64::MAX));
+    *response.body_mut() = streamed(body, 0..size.unwrap_or(u64::MAX), counted);
     response
 }
 
-fn partial(response: Response, body: BlobBody, range: Range<u64>, size: u64) -> Response {
+fn partial(
+    response: Response,
+    body: BlobBody,
+    range: Range<u64>,
+    size: u64,
+    counted: Counted,
+) -> Response {
     let mut response = with_status(response, StatusCode::PARTIAL_CONTENT);
     let headers = response.headers_mut();
     headers.insert(
@@ -126,7 +136,7 @@ fn partial(response: Response, body: BlobBody, range: Range<u64>, size: u64) -> 
         CONTENT_RANGE,
         header(&format!("bytes {}-{}/{size}", range.start, range.end - 1)),
     );
-    *response.body_mut() = streamed(body, range);
+    *response.body_mut() = streamed(body, range, counted);
     response
 }
 
@@ -141,11 +151,10 @@ fn unsatisfiable(size: u64) -> Error {
 }
 
 /// An error in the stream cuts the connection, so that no client takes what it has for the whole.
-fn streamed(body: BlobBody, range: Range<u64>) -> Body {
-    let stream = body.stream(range).inspect(|chunk| {
-        if let Err(error) = chunk {
-            tracing::warn!(%error, "a response was cut off");
-        }
+fn streamed(body: BlobBody, range: Range<u64>, counted: Counted) -> Body {
+    let stream = body.stream(range).inspect(move |chunk| match chunk {
+        Ok(bytes) => counted.sent(bytes.len()),
+        Err(error) => tracing::warn!(%error, "a response was cut off"),
     });
     Body::from_stream(stream)
 }

@@ -9,7 +9,8 @@ use http::{HeaderName, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use oci::{ErrorCode, MAX_MANIFEST_BYTES, Reference, RepositoryName, Tag};
 
-use registry::NewManifest;
+use metadata::AuditEvent;
+use registry::{NewManifest, PullKind};
 
 use super::{Asked, CONTENT_DIGEST, Result, empty, header, tell_outcome};
 use crate::error::Error;
@@ -22,10 +23,10 @@ pub(super) async fn get(asked: &Asked<'_>, name: &RepositoryName, reference: &Re
     let access = asked.authorize(Action::Pull, name).await?;
     let registry = asked.state.registry();
     let now = Utc::now();
-    let pulled = registry
-        .manifest(&access, name, reference, now)
-        .await
-        .map_err(Error::of_registry)?;
+    let pulled = registry.manifest(&access, name, reference, now).await;
+    let outcome = pulled.as_ref().map(|pulled| &pulled.outcome);
+    let counted = asked.count(&access, PullKind::Manifest, outcome);
+    let pulled = pulled.map_err(Error::of_registry)?;
     let digest = pulled.digest.as_str();
     let mut response = if asked.has(digest) {
         empty(StatusCode::NOT_MODIFIED)
@@ -46,7 +47,8 @@ pub(super) async fn get(asked: &Asked<'_>, name: &RepositoryName, reference: &Re
     headers.insert(CONTENT_TYPE, header(&pulled.media_type));
     headers.insert(CONTENT_LENGTH, header(&pulled.bytes.len().to_string()));
     if !asked.is_head() {
-        registry.note_pull(&pulled, reference.tag(), now);
+        registry.note_pull(&access, &pulled, reference, asked.address(), now);
+        counted.sent(pulled.bytes.len());
         *response.body_mut() = Body::from(pulled.bytes);
     }
     Ok(response)
@@ -74,18 +76,27 @@ pub(super) async fn put(
         .await
         .map_err(|error| unreadable(&*error))?
         .to_bytes();
-    let new = NewManifest {
-        reference,
-        tags: &tags,
-        content_type: asked.header(CONTENT_TYPE),
-        bytes,
+    let content_type = asked.header(CONTENT_TYPE).map(str::to_owned);
+    let (registry, address) = (asked.state.registry().clone(), asked.address());
+    let (name_, reference_, tags_) = (name.clone(), reference.clone(), tags.clone());
+    // To its end, also when the client leaves: nothing is pushed that is not recorded.
+    let pushing = async move {
+        let (name, now) = (name_, Utc::now());
+        let new = NewManifest {
+            reference: &reference_,
+            tags: &tags_,
+            content_type: content_type.as_deref(),
+            bytes,
+        };
+        let pushed = registry.put_manifest(&access, &name, new, now).await?;
+        let event = AuditEvent::CreateArtifact;
+        registry
+            .record_content(&access, event, &name, &reference_, address, now)
+            .await;
+        Ok(pushed)
     };
-    let pushed = asked
-        .state
-        .registry()
-        .put_manifest(&access, name, new, Utc::now())
-        .await
-        .map_err(Error::of_registry)?;
+    let pushed = asked.state.finish(pushing).await;
+    let pushed = pushed.map_err(Error::of_registry)?;
     let mut response = empty(StatusCode::CREATED);
     let headers = response.headers_mut();
     headers.insert(
@@ -109,12 +120,21 @@ pub(super) async fn delete(
     reference: &Reference,
 ) -> Result<Response> {
     let access = asked.authorize(Action::Delete, name).await?;
-    asked
-        .state
-        .registry()
-        .delete_manifest(&access, name, reference)
-        .await
-        .map_err(Error::of_registry)?;
+    let (registry, address) = (asked.state.registry().clone(), asked.address());
+    let (name, reference) = (name.clone(), reference.clone());
+    let deleting = async move {
+        registry.delete_manifest(&access, &name, &reference).await?;
+        let event = match &reference {
+            Reference::Tag(_) => AuditEvent::DeleteTag,
+            Reference::Digest(_) => AuditEvent::DeleteArtifact,
+        };
+        registry
+            .record_content(&access, event, &name, &reference, address, Utc::now())
+            .await;
+        Ok(())
+    };
+    let deleted = asked.state.finish(deleting).await;
+    deleted.map_err(Error::of_registry)?;
     Ok(empty(StatusCode::ACCEPTED))
 }
 
