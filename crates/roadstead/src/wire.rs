@@ -14,14 +14,15 @@ use metadata::Db;
 use registry::{DeclaredProject, DeclaredRegistry, Registry};
 use server::{Listener, State, TlsFiles};
 use storage::BlobStore;
+use tokio::task::JoinHandle;
 use url::Url;
 
 use crate::config::{Config, OutboundProxy};
 
-/// How often counted pulls are written: what a crash may lose.
-const FLUSH_PERIOD: Duration = Duration::from_secs(1);
 /// Bytes that nothing names are left alone this long: a push or a fill may be about to name them.
 const ORPHAN_GRACE: Duration = Duration::from_secs(3600);
+/// A log server that is away holds no shutdown up for longer.
+const FORWARD_LIMIT: Duration = Duration::from_secs(5);
 /// Where a generated administrator password is kept, in the data folder.
 const PASSWORD_FILE: &str = "admin-password";
 
@@ -119,14 +120,6 @@ impl App {
             ),
             None => None,
         };
-        let metrics = match &config.metric {
-            Some(metric) => {
-                let listener = Listener::bind(metric.listen, None).await;
-                let listener = listener.with_context(|| bind(metric.listen))?;
-                Some((listener, server::metrics(registry.clone(), &metric.path)))
-            }
-            None => None,
-        };
         let url = config.url_at(listener.address()?);
         let shown = server::Config {
             external_url: url.clone(),
@@ -134,6 +127,14 @@ impl App {
             trusted_proxies: config.trusted_proxies.clone(),
         };
         let state = State::new(shown, auth, registry.clone(), db);
+        let metrics = match &config.metric {
+            Some(metric) => {
+                let listener = Listener::bind(metric.listen, None).await;
+                let listener = listener.with_context(|| bind(metric.listen))?;
+                Some((listener, server::metrics(state.clone(), &metric.path)))
+            }
+            None => None,
+        };
         Ok(Self {
             listener,
             redirect,
@@ -174,7 +175,11 @@ impl App {
     /// Serves until `stop` is ready, then drains: transfers and fetches in flight get the configured time.
     pub async fn run(self, stop: impl Future<Output = ()>) {
         let janitor = tokio::spawn(self.registry.clone().run_janitor());
-        let flushing = tokio::spawn(flush(self.registry.clone()));
+        // Before anything is done that could go unrecorded.
+        self.registry.refresh_audit().await;
+        let flushing = tokio::spawn(self.registry.clone().run_flush());
+        let purging = tokio::spawn(self.registry.clone().run_purges());
+        let forwarding = tokio::spawn(self.registry.clone().run_audit_forwarding());
         let checking = tokio::spawn(self.registry.clone().run_health_checks());
         let redirecting = self.redirect.map(|listener| {
             let app = server::redirect_to(self.url.clone());
@@ -190,23 +195,30 @@ impl App {
             deadline = Some(Instant::now() + self.drain_timeout);
         };
         self.listener
-            .serve(server::app(self.state), stop, self.drain_timeout)
+            .serve(server::app(self.state.clone()), stop, self.drain_timeout)
             .await;
         janitor.abort();
-        flushing.abort();
+        purging.abort();
         checking.abort();
         for beside in redirecting.into_iter().chain(showing) {
             beside.abort();
         }
-        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        self.registry.drain(left.unwrap_or_default()).await;
+        let left = || {
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            left.unwrap_or_default()
+        };
+        self.state.drain(left()).await;
+        flushing.abort();
+        self.registry.drain(left()).await;
+        forward_the_rest(forwarding, left().min(FORWARD_LIMIT)).await;
     }
 }
 
-async fn flush(registry: Registry) {
-    loop {
-        tokio::time::sleep(FLUSH_PERIOD).await;
-        registry.flush_pulls().await;
+/// What of the audit log is not with its log server yet goes there now, or not at all.
+async fn forward_the_rest(mut forwarding: JoinHandle<()>, limit: Duration) {
+    if tokio::time::timeout(limit, &mut forwarding).await.is_err() {
+        tracing::warn!("not all of the audit log could be forwarded before the end");
+        forwarding.abort();
     }
 }
 
@@ -217,6 +229,11 @@ fn registry_config(config: &Config, asking: upstream::Config) -> registry::Confi
         janitor_period: config.janitor_period,
         upload_expiry: config.upload_expiry,
         orphan_grace: ORPHAN_GRACE,
+        host: config
+            .url_at(config.listen)
+            .host_str()
+            .unwrap_or("-")
+            .to_owned(),
     }
 }
 

@@ -1,5 +1,12 @@
-//! What can be watched, on a port of its own: OpenMetrics text, as Prometheus reads it. The figures are others'; here
-//! they get their names. A new one is a struct's field there and a block in [`Snapshot::encode`] here.
+//! What can be watched, on a port of its own: OpenMetrics text, as Prometheus reads it. The figures are others'; in the
+//! files below they get their names: Harbor's where Harbor has one, ours for the rest.
+
+mod harbor;
+mod ours;
+mod upstreams;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::State as Extract;
@@ -8,26 +15,29 @@ use axum::routing::get;
 use http::header::CONTENT_TYPE;
 use http::{StatusCode, Uri};
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::text::encode;
-use prometheus_client::encoding::{
-    DescriptorEncoder, EncodeGaugeValue, EncodeLabelSet, MetricEncoder, NoLabelSet,
-};
-use prometheus_client::metrics::MetricType;
-use prometheus_client::registry::Unit;
-use registry::{Registry, UpstreamFigures};
+use prometheus_client::encoding::text::{encode_eof, encode_registry};
+use prometheus_client::encoding::{EncodeGaugeValue, EncodeLabelSet, MetricEncoder, NoLabelSet};
+use prometheus_client::registry::Registry;
 
-use crate::App;
-use crate::error::{Error, harbor};
+use crate::error::{Error, harbor as codes};
+use crate::{App, State};
+
+use harbor::Harbor;
+use metadata::ProjectFigures;
+use ours::Ours;
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+/// Counting all that projects have reads all of it: done no more often than this, as Harbor does.
+const PROJECTS_KNOWN: Duration = Duration::from_secs(20);
 
 type Encoded = Result<(), std::fmt::Error>;
 
-/// Serves `registry`'s figures at `path`, and nothing else.
-pub fn metrics(registry: Registry, path: &str) -> App {
+/// Serves the figures at `path`, and nothing else.
+pub fn metrics(state: State, path: &str) -> App {
     let scraped = Scraped {
-        registry,
+        state,
         path: path.into(),
+        projects: Arc::default(),
     };
     // Compared by hand: a configured path may hold what a route takes for a pattern.
     App(Router::new().fallback(get(scrape)).with_state(scraped))
@@ -35,189 +45,69 @@ pub fn metrics(registry: Registry, path: &str) -> App {
 
 #[derive(Clone)]
 struct Scraped {
-    registry: Registry,
-    path: std::sync::Arc<str>,
+    state: State,
+    path: Arc<str>,
+    projects: Arc<tokio::sync::Mutex<Option<(Instant, Vec<ProjectFigures>)>>>,
+}
+
+impl Scraped {
+    async fn projects(&self) -> Result<Vec<ProjectFigures>, Error> {
+        let mut known = self.projects.lock().await;
+        if let Some((counted_at, figures)) = &*known
+            && counted_at.elapsed() < PROJECTS_KNOWN
+        {
+            return Ok(figures.clone());
+        }
+        let figures = self.state.db().project_figures().await;
+        let figures = figures.map_err(Error::of_metadata)?;
+        *known = Some((Instant::now(), figures.clone()));
+        Ok(figures)
+    }
 }
 
 async fn scrape(Extract(scraped): Extract<Scraped>, uri: Uri) -> Result<Response, Error> {
     if uri.path() != &*scraped.path {
         let message = format!("metrics are at {}", scraped.path);
-        return Err(Error::new(
-            StatusCode::NOT_FOUND,
-            harbor::NOT_FOUND,
-            message,
-        ));
+        return Err(Error::new(StatusCode::NOT_FOUND, codes::NOT_FOUND, message));
     }
-    let upstreams = scraped.registry.upstream_figures().await;
-    let snapshot = Snapshot {
-        upstreams: upstreams.map_err(Error::of_management)?,
-        fills_in_flight: scraped.registry.fills_in_flight(),
+    let (state, registry) = (&scraped.state, scraped.state.registry());
+    let upstreams = registry.upstream_figures().await;
+    let (pulls, proxies) = registry
+        .pull_figures()
+        .await
+        .map_err(Error::of_management)?;
+    let ours = Ours {
+        upstreams: upstreams::Upstreams(upstreams.map_err(Error::of_management)?),
+        fills_in_flight: registry.fills_in_flight(),
+        pulls,
+        audit_dropped: registry.audit_dropped(),
+        write_transactions: state.db().write_transactions(),
     };
-    let text = snapshot.text().map_err(|error| Error::internal(&error))?;
+    let harbor = Harbor {
+        version: state.config().version,
+        components: registry.health().await.into(),
+        in_flight: state.requests().in_flight(),
+        operations: state.requests().figures(),
+        proxies,
+        projects: scraped.projects().await?,
+    };
+    let text = text(ours, harbor).map_err(|error| Error::internal(&error))?;
     Ok(([(CONTENT_TYPE, OPEN_METRICS)], text).into_response())
 }
 
-/// All figures at one moment.
-#[derive(Clone, Debug, Default)]
-struct Snapshot {
-    upstreams: Vec<UpstreamFigures>,
-    fills_in_flight: usize,
-}
-
-impl Snapshot {
-    fn text(self) -> Result<String, std::fmt::Error> {
-        let mut all = prometheus_client::registry::Registry::with_prefix("roadstead");
-        all.register_collector(Box::new(self));
-        let mut text = String::new();
-        encode(&mut text, &all)?;
-        Ok(text)
-    }
-}
-
-impl Collector for Snapshot {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Encoded {
-        let mut fills = encoder.encode_descriptor(
-            "fills_in_flight",
-            "Blobs on their way from an upstream into storage",
-            None,
-            MetricType::Gauge,
-        )?;
-        fills.encode_gauge(&count(self.fills_in_flight as u64))?;
-        self.requests(&mut encoder)?;
-        self.latency(&mut encoder)?;
-        let gauges: [Gauge; 3] = [
-            (
-                "upstream_breaker_open",
-                "Whether the upstream's circuit breaker is open: only probes are sent",
-                |figures| u64::from(figures.is_open),
-            ),
-            (
-                "upstream_connections_in_use",
-                "Connections to the upstream in use",
-                |figures| figures.connections_in_use,
-            ),
-            (
-                "upstream_connections_waiting",
-                "Requests that wait for a connection to the upstream",
-                |figures| figures.connections_waiting,
-            ),
-        ];
-        for (name, help, value) in gauges {
-            let mut gauge = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
-            for figures in &self.upstreams {
-                put_gauge(&mut gauge, &of(figures), &count(value(figures)))?;
-            }
-        }
-        self.budgets(&mut encoder)
-    }
-}
-
-type Gauge = (&'static str, &'static str, fn(&UpstreamFigures) -> u64);
-
-impl Snapshot {
-    fn requests(&self, encoder: &mut DescriptorEncoder<'_>) -> Encoded {
-        let mut requests = encoder.encode_descriptor(
-            "upstream_requests",
-            "Requests sent to the upstream, by what for and how they ended",
-            None,
-            MetricType::Counter,
-        )?;
-        for figures in &self.upstreams {
-            for asked in &figures.requests {
-                let labels = [
-                    ("upstream", figures.upstream.as_str()),
-                    ("kind", asked.kind),
-                    ("result", asked.result),
-                ];
-                requests
-                    .encode_family(&labels)?
-                    .encode_counter::<NoLabelSet, _, u64>(&asked.count, None)?;
-            }
-        }
-        let mut received = encoder.encode_descriptor(
-            "upstream_received",
-            "Bytes of bodies received from the upstream",
-            Some(&Unit::Bytes),
-            MetricType::Counter,
-        )?;
-        for figures in &self.upstreams {
-            received
-                .encode_family(&of(figures))?
-                .encode_counter::<NoLabelSet, _, u64>(&figures.received_bytes, None)?;
-        }
-        Ok(())
-    }
-
-    fn latency(&self, encoder: &mut DescriptorEncoder<'_>) -> Encoded {
-        let mut latency = encoder.encode_descriptor(
-            "upstream_latency",
-            "Time the upstream took to answer, up to the headers",
-            Some(&Unit::Seconds),
-            MetricType::Histogram,
-        )?;
-        for figures in &self.upstreams {
-            let told = &figures.latency;
-            if told.buckets.is_empty() {
-                continue;
-            }
-            latency
-                .encode_family(&of(figures))?
-                .encode_histogram::<NoLabelSet>(
-                    told.sum_seconds,
-                    told.count,
-                    &told.buckets,
-                    None,
-                )?;
-        }
-        Ok(())
-    }
-
-    fn budgets(&self, encoder: &mut DescriptorEncoder<'_>) -> Encoded {
-        let all = || {
-            self.upstreams.iter().flat_map(|figures| {
-                figures.budgets.iter().map(|budget| {
-                    let labels = [
-                        ("upstream", figures.upstream.as_str()),
-                        ("account", budget.account.as_str()),
-                    ];
-                    (labels, budget)
-                })
-            })
-        };
-        let mut limit = encoder.encode_descriptor(
-            "upstream_rate_limit",
-            "Requests the upstream allows in a window",
-            None,
-            MetricType::Gauge,
-        )?;
-        for (labels, told) in all().filter_map(|(labels, budget)| Some((labels, budget.limit?))) {
-            put_gauge(&mut limit, &labels, &count(told))?;
-        }
-        let mut remaining = encoder.encode_descriptor(
-            "upstream_rate_limit_remaining",
-            "Requests left in the upstream's window",
-            None,
-            MetricType::Gauge,
-        )?;
-        for (labels, told) in all().filter_map(|(labels, budget)| Some((labels, budget.remaining?)))
-        {
-            put_gauge(&mut remaining, &labels, &count(told))?;
-        }
-        let mut held = encoder.encode_descriptor(
-            "upstream_rate_limit_held",
-            "Time until the upstream may be asked again",
-            Some(&Unit::Seconds),
-            MetricType::Gauge,
-        )?;
-        for (labels, budget) in all() {
-            put_gauge(&mut held, &labels, &budget.held_seconds)?;
-        }
-        Ok(())
-    }
-}
-
-fn of(figures: &UpstreamFigures) -> [(&str, &str); 1] {
-    [("upstream", figures.upstream.as_str())]
+fn text(
+    ours: impl Collector + 'static,
+    harbor: impl Collector + 'static,
+) -> Result<String, std::fmt::Error> {
+    let mut text = String::new();
+    let mut all = Registry::with_prefix("roadstead");
+    all.register_collector(Box::new(ours));
+    encode_registry(&mut text, &all)?;
+    let mut all = Registry::with_prefix("harbor");
+    all.register_collector(Box::new(harbor));
+    encode_registry(&mut text, &all)?;
+    encode_eof(&mut text)?;
+    Ok(text)
 }
 
 fn put_gauge(
@@ -228,6 +118,12 @@ fn put_gauge(
     gauge.encode_family(labels)?.encode_gauge(value)
 }
 
+fn put_count(counter: &mut MetricEncoder<'_>, labels: &impl EncodeLabelSet, value: u64) -> Encoded {
+    counter
+        .encode_family(labels)?
+        .encode_counter::<NoLabelSet, _, u64>(&value, None)
+}
+
 /// Gauges of the format are signed.
 fn count(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
@@ -235,7 +131,12 @@ fn count(value: u64) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use registry::{BudgetFigures, Latency, RequestFigures};
+    use registry::{
+        BudgetFigures, Component, Latency, ProxyFigures, PullFigures, RequestFigures,
+        UpstreamFigures,
+    };
+
+    use crate::requests::OperationFigures;
 
     use super::*;
 
@@ -264,11 +165,53 @@ mod tests {
                 held_seconds: 0.5,
             }],
         };
-        let snapshot = Snapshot {
-            upstreams: vec![hub],
+        let ours = Ours {
+            upstreams: upstreams::Upstreams(vec![hub]),
             fills_in_flight: 7,
+            pulls: vec![PullFigures {
+                project: "hub".to_owned(),
+                upstream: Some("hub \"1\"".to_owned()),
+                kind: "manifest",
+                result: "hit",
+                count: 5,
+                bytes: 6,
+            }],
+            audit_dropped: (8, 9),
+            write_transactions: 10,
         };
-        let text = snapshot.text().unwrap();
+        let figures = ProjectFigures {
+            project: "hub".to_owned(),
+            is_public: true,
+            repositories: 2,
+            pulls: 11,
+            members: 1,
+            artifacts: vec![(oci::media_type::OCI_INDEX.to_owned(), None, 4)],
+        };
+        let mut buckets = [0; crate::requests::BOUNDS.len() + 1];
+        buckets[0] = 2;
+        let harbor = Harbor {
+            version: "1.2.3",
+            components: vec![Component {
+                name: "database",
+                trouble: Some("the database does not answer"),
+            }],
+            in_flight: 1,
+            operations: vec![OperationFigures {
+                operation: "v2_manifest".to_owned(),
+                method: "GET",
+                codes: vec![(200, 2)],
+                buckets,
+                sum_seconds: 0.001,
+            }],
+            proxies: vec![ProxyFigures {
+                project: "hub".to_owned(),
+                method: "GET",
+                requests: 5,
+                upstream_requests: 1,
+            }],
+            projects: vec![figures],
+        };
+        let text = text(ours, harbor).unwrap();
         for line in [
             "roadstead_fills_in_flight 7",
             r#"roadstead_upstream_requests_total{upstream="hub \"1\"",kind="manifest",result="ok"} 3"#,
@@ -282,9 +225,30 @@ mod tests {
             r#"roadstead_upstream_rate_limit{upstream="hub \"1\"",account="me"} 100"#,
             r#"roadstead_upstream_rate_limit_remaining{upstream="hub \"1\"",account="me"} 76"#,
             r#"roadstead_upstream_rate_limit_held_seconds{upstream="hub \"1\"",account="me"} 0.5"#,
+            r#"roadstead_pulls_total{project="hub",upstream="hub \"1\"",kind="manifest",result="hit"} 5"#,
+            r#"roadstead_pulled_bytes_total{project="hub",upstream="hub \"1\"",kind="manifest",result="hit"} 6"#,
+            r#"roadstead_audit_dropped_total{destination="database"} 8"#,
+            r#"roadstead_audit_dropped_total{destination="forward"} 9"#,
+            "roadstead_database_write_transactions_total 10",
+            r#"harbor_system_info{auth_mode="db_auth",harbor_version="1.2.3",self_registration="false"} 1"#,
+            "harbor_health 0",
+            r#"harbor_up{component="database"} 0"#,
+            "harbor_core_http_inflight_requests 1",
+            r#"harbor_core_http_request_total{method="GET",code="200",operation="v2_manifest"} 2"#,
+            r#"harbor_core_http_request_duration_seconds_count{method="GET",operation="v2_manifest"} 2"#,
+            r#"harbor_core_http_registry_proxy_requests_total{project="hub",method="GET"} 5"#,
+            r#"harbor_core_http_registry_proxy_upstream_requests_total{project="hub",method="GET"} 1"#,
+            r#"harbor_project_total{public="true"} 1"#,
+            r#"harbor_project_repo_total{project_name="hub",public="true"} 2"#,
+            r#"harbor_project_member_total{project_name="hub"} 1"#,
+            r#"harbor_artifact_pulled{project_name="hub"} 11"#,
+            r#"harbor_project_artifact_total{project_name="hub",public="true",artifact_type="IMAGE"} 4"#,
+            "harbor_statistics_private_repo_amount 0",
+            "harbor_statistics_total_project_amount 1",
             "# EOF",
         ] {
-            assert!(text.lines().any(|told| told == line), "{line} in\n{text}");
+            let times = text.lines().filter(|told| *told == line).count();
+            assert_eq!(times, 1, "{line} in\n{text}");
         }
     }
 }
