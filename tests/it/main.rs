@@ -1,6 +1,7 @@
 //! One binary for all stories: linking is what costs.
 
 mod architecture;
+mod audit;
 mod crash;
 mod disk_full;
 mod edited_endpoints;
@@ -11,6 +12,7 @@ mod hosted;
 mod isolation;
 mod limits;
 mod management;
+mod metrics;
 mod outage;
 mod process;
 mod pull_through;

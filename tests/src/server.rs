@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use metadata::Db;
 use registry::Registry;
 use roadstead::config::{Config, Environment, Flags};
 use roadstead::wire::App;
@@ -89,6 +90,11 @@ impl TestServer {
     /// A user.
     pub fn user(&self, name: &str, password: &str) -> Client {
         Client::new(self.url(), Some((name, password)))
+    }
+
+    /// What it knows, to be prepared behind its back.
+    pub fn database(&self) -> &Db {
+        self.running.registry.database()
     }
 
     /// From now on only `bytes` more of blobs, uploads and fills fit on its disk; `None` lifts the limit.
