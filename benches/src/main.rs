@@ -25,7 +25,8 @@ use report::Report;
 const USAGE: &str = "benches [--quick] [--only ROWS] [--write FILE] [--roadstead BINARY]
 
   --quick             small sizes and one round: shows that the benchmark runs, not how fast anything is
-  --only ROWS         a comma-separated choice of: cold, stampede, hot, manifests, push, start, slow-disk
+  --only ROWS         a comma-separated choice of: cold, stampede, hot, manifests, audit, push, start,
+                      slow-disk
   --write FILE        put the tables between the two markers of this Markdown file
   --roadstead BINARY  the binary to measure (target/release/roadstead)
 ";
@@ -69,6 +70,7 @@ async fn run(options: Options) -> Result<()> {
             "stampede" => rows::stampede::measure(&lab, &mut report).await,
             "hot" => rows::hot::measure(&lab, &mut report).await,
             "manifests" => rows::manifests::measure(&lab, &mut report).await,
+            "audit" => rows::audit::measure(&lab, &mut report).await,
             "push" => rows::push::measure(&lab, &mut report).await,
             "start" => rows::start::measure(&lab, &mut report).await,
             _ => rows::slow_disk::measure(&lab, &mut report).await,
@@ -84,11 +86,12 @@ async fn run(options: Options) -> Result<()> {
     }
 }
 
-const ROWS: [(&str, &str); 7] = [
+const ROWS: [(&str, &str); 8] = [
     ("cold", "cold pull against going direct"),
     ("stampede", "many clients, one cold blob"),
     ("hot", "hot blobs, plain and TLS"),
     ("manifests", "manifest requests per second"),
+    ("audit", "what 5,000 audited pulls a second write"),
     ("push", "push of one large blob"),
     ("start", "start to ready, idle memory"),
     (

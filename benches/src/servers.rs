@@ -37,6 +37,26 @@ pub(crate) enum Role {
 
 /// Starts Roadstead on a data folder. `role` chooses the project that [`Server::repository`] names.
 pub(crate) async fn roadstead(lab: &Lab, data: &Path, role: Role, wire: Wire) -> Result<Server> {
+    roadstead_with(lab, data, role, wire, &json!({})).await
+}
+
+/// The same with more in its file, and its metrics at the address given.
+pub(crate) async fn watched_roadstead(
+    lab: &Lab,
+    data: &Path,
+    metrics: SocketAddr,
+) -> Result<Server> {
+    let more = json!({"metric": {"enabled": true, "port": metrics.port()}});
+    roadstead_with(lab, data, Role::Hosted, Wire::Plain, &more).await
+}
+
+async fn roadstead_with(
+    lab: &Lab,
+    data: &Path,
+    role: Role,
+    wire: Wire,
+    more: &serde_json::Value,
+) -> Result<Server> {
     let address = free_address()?;
     // Where nothing is proxied the endpoint points at a port nobody answers: the process starts all the same.
     let (prefix, upstream) = match role {
@@ -60,8 +80,10 @@ pub(crate) async fn roadstead(lab: &Lab, data: &Path, role: Role, wire: Wire) ->
             {"name": "hosted", "public": true},
         ],
     });
-    if let (Some(config), Some(listen)) = (config.as_object_mut(), listen.as_object()) {
-        config.extend(listen.clone());
+    for part in [&listen, more] {
+        if let (Some(config), Some(part)) = (config.as_object_mut(), part.as_object()) {
+            config.extend(part.clone());
+        }
     }
     let file = lab
         .folder()
