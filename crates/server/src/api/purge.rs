@@ -9,7 +9,7 @@ use http::{StatusCode, Uri};
 use metadata::{AuditEvent, Execution, Schedule};
 use registry::{PurgeRequest, PurgeSetting};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::Result;
@@ -49,14 +49,12 @@ pub(super) struct ScheduleRequest {
 #[schema(as = ExecHistory)]
 struct RunBody {
     id: i64,
-    #[serde(skip_serializing_if = "is_default")]
     job_name: &'static str,
-    /// `MANUAL` or `SCHEDULE`; of a schedule its cron.
+    /// `MANUAL` or `SCHEDULE`.
     job_kind: String,
     /// What it was given, as JSON.
     job_parameters: String,
     schedule: WhenBody,
-    #[serde(skip_serializing_if = "is_default")]
     job_status: &'static str,
     creation_time: Time,
     update_time: Time,
@@ -81,21 +79,39 @@ impl From<Execution> for RunBody {
     }
 }
 
-impl From<Schedule> for RunBody {
+/// A schedule, in the form of a run; nothing at all where there is none.
+#[derive(Default, Serialize, ToSchema)]
+#[schema(as = PurgeSchedule)]
+struct ScheduleBody {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<i64>,
+    /// Its cron.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    job_kind: Option<String>,
+    /// What its runs are given, as JSON.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    job_parameters: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    schedule: Option<WhenBody>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    creation_time: Option<Time>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    update_time: Option<Time>,
+}
+
+impl From<Schedule> for ScheduleBody {
     fn from(schedule: Schedule) -> Self {
         Self {
-            id: schedule.id,
-            job_name: "",
-            job_kind: schedule.cron.clone(),
-            job_parameters: schedule.parameters,
-            schedule: WhenBody {
+            id: Some(schedule.id),
+            job_kind: Some(schedule.cron.clone()),
+            job_parameters: Some(schedule.parameters),
+            schedule: Some(WhenBody {
                 kind: schedule.every,
                 cron: schedule.cron,
                 next_scheduled_time: Some(schedule.next_at.into()),
-            },
-            job_status: "",
-            creation_time: schedule.created_at.into(),
-            update_time: schedule.updated_at.into(),
+            }),
+            creation_time: Some(schedule.created_at.into()),
+            update_time: Some(schedule.updated_at.into()),
         }
     }
 }
@@ -123,15 +139,14 @@ pub(super) async fn list(asked: Asked, paging: Paging) -> Result {
     path = "/system/purgeaudit/schedule",
     operation_id = "getPurgeSchedule",
     tag = "purge",
-    responses((status = 200, body = RunBody, description = "The schedule; `{}` where there is none")),
+    responses((status = 200, body = ScheduleBody, description = "The schedule; `{}` where there is none")),
 )]
 pub(super) async fn schedule(asked: Asked) -> Result {
     let access = asked.system(SystemAction::PurgeAuditRead).await?;
     let found = asked.state.registry().purge_schedule(&access).await;
-    Ok(match found.map_err(Error::of_management)? {
-        Some(schedule) => Json(RunBody::from(schedule)).into_response(),
-        None => Json(json!({})).into_response(),
-    })
+    let found = found.map_err(Error::of_management)?;
+    let body = found.map(ScheduleBody::from).unwrap_or_default();
+    Ok(Json(body).into_response())
 }
 
 /// Purges the audit log at once, or says when it is purged by itself.
