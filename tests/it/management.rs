@@ -8,10 +8,12 @@ mod endpoint_options;
 mod endpoints;
 mod people;
 mod projects;
+mod robots;
 mod system;
 
 use std::time::{Duration, Instant};
 
+use http::Method;
 use serde_json::{Value, json};
 use tests::{Answer, Client, TestServer};
 
@@ -27,6 +29,11 @@ async fn post(client: &Client, path: &str, body: Value) -> Answer {
 
 async fn put(client: &Client, path: &str, body: Value) -> Answer {
     client.put(&format!("{API}{path}"), &body).await
+}
+
+async fn patch(client: &Client, path: &str, body: Value) -> Answer {
+    let request = client.request(Method::PATCH, &format!("{API}{path}"));
+    client.send(request.json(&body)).await
 }
 
 async fn delete(client: &Client, path: &str) -> Answer {

@@ -75,6 +75,15 @@ pub async fn rows(data: &Path) -> Rows {
     rows
 }
 
+/// Changes the embedded database under `data` behind the server's back, where a story cannot wait for time to pass.
+pub async fn change(data: &Path, statement: &str) {
+    let url = format!("sqlite://{}?mode=rw", data.join("roadstead.db").display());
+    let db = Database::connect(url).await.expect("a database");
+    let changed = db.execute_unprepared(statement).await;
+    changed.unwrap_or_else(|error| panic!("{statement}: {error}"));
+    db.close().await.expect("a database that can be closed");
+}
+
 async fn digests(db: &DatabaseConnection, select: &str) -> BTreeSet<Digest> {
     let texts = column(db, select).await;
     texts

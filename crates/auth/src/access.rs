@@ -183,6 +183,34 @@ impl Auth {
         Ok(LogAccess(AuditScope::Projects(projects)))
     }
 
+    /// All that `caller` may do in the project of that name: nothing, where there is none.
+    ///
+    /// # Errors
+    /// [`Denied::Unavailable`]
+    pub async fn allowed_in(&self, caller: &Caller, project: &str) -> Result<Vec<Action>, Denied> {
+        let identity = self.identity_now(caller).await?;
+        let standing = self.standing(&identity, project).await?;
+        let allowed = Action::all()
+            .filter(|action| standing.may(*action) && caller.is_in_reach(*action, project));
+        Ok(allowed.collect())
+    }
+
+    /// All that `caller` may do outside any one project.
+    ///
+    /// # Errors
+    /// [`Denied::Unavailable`]
+    pub async fn allowed_in_system(&self, caller: &Caller) -> Result<Vec<SystemAction>, Denied> {
+        let mut allowed = Vec::new();
+        for action in SystemAction::all() {
+            match self.authorize_system(caller, action).await {
+                Ok(_) => allowed.push(action),
+                Err(Denied::Unavailable(error)) => return Err(error.into()),
+                Err(_) => {}
+            }
+        }
+        Ok(allowed)
+    }
+
     /// Which projects lists may show to `caller`. A token speaks of no lists, so it adds nothing here.
     ///
     /// # Errors

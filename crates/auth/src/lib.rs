@@ -30,7 +30,7 @@ use oci::Scope;
 
 pub use access::{Access, Denied, LogAccess, SystemAccess};
 pub use caller::{Caller, Identity};
-pub use password::{check_rule as check_password_rule, generate_password};
+pub use password::{check_rule as check_password_rule, generate_password, generate_robot_secret};
 pub use rbac::{Action, Permission, Role, SystemAction};
 pub use token::{SERVICE, Token};
 
@@ -168,7 +168,7 @@ pub enum Error {
     InvalidToken,
     /// The new password breaks the rule.
     #[error(
-        "a password has 8 to 128 characters, with a lower-case letter, an upper-case letter and a digit at least"
+        "the password or secret must be 8-128, inclusively, characters long with at least 1 uppercase letter, 1 lowercase letter and 1 number"
     )]
     WeakPassword,
     /// The administrator cannot have an empty password.

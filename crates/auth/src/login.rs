@@ -12,6 +12,8 @@ use crate::{Auth, Error, Identity, robot};
 /// The first administrator's row and name.
 const ADMIN_ID: i64 = 1;
 const ADMIN_NAME: &str = "admin";
+/// No account has this name.
+const NOBODY: &str = "";
 
 impl Auth {
     /// The user whose name, or e-mail address, and password these are, or the robot whose name and secret.
@@ -49,6 +51,17 @@ impl Auth {
                 is_sysadmin: user.is_sysadmin,
             }),
             _ => Err(Error::WrongCredentials),
+        }
+    }
+
+    /// Lets a stranger do what costs a hash, or tells something about others, as often as it may try passwords.
+    ///
+    /// # Errors
+    /// [`Error::TooManyTries`]
+    pub fn admit_stranger(&self, from: IpAddr, now: DateTime<Utc>) -> Result<(), Error> {
+        match self.throttle().admit(from, NOBODY, now) {
+            Ok(_) => Ok(()),
+            Err(retry_after) => Err(Error::TooManyTries { retry_after }),
         }
     }
 

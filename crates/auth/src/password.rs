@@ -27,21 +27,35 @@ const REMEMBERED_AT_MOST: u64 = 10_000;
 
 /// A new password, 24 random letters and digits without those that look alike; follows [`check_rule`].
 pub fn generate_password() -> String {
-    const LETTERS: &[u8] = b"abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+    generate(
+        24,
+        b"abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789",
+    )
+}
+
+/// A new secret for a robot, as long as Harbor's: 32 random letters and digits; follows [`check_rule`].
+pub fn generate_robot_secret() -> String {
+    generate(
+        32,
+        b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789",
+    )
+}
+
+fn generate(length: usize, letters: &[u8]) -> String {
     loop {
         // Bytes that would make some letters likelier than others are left out.
-        let fair = 256 / LETTERS.len() * LETTERS.len();
+        let fair = 256 / letters.len() * letters.len();
         let bytes = random::<64>();
-        let letters = bytes
+        let picked = bytes
             .iter()
             .map(|byte| usize::from(*byte))
             .filter(|byte| *byte < fair);
-        let password: String = letters
-            .take(24)
-            .map(|byte| char::from(LETTERS[byte % LETTERS.len()]))
+        let text: String = picked
+            .take(length)
+            .map(|byte| char::from(letters[byte % letters.len()]))
             .collect();
-        if password.len() == 24 && check_rule(&password).is_ok() {
-            return password;
+        if text.len() == length && check_rule(&text).is_ok() {
+            return text;
         }
     }
 }
@@ -239,6 +253,9 @@ mod tests {
         assert_eq!(one.len(), 24);
         assert!(check_rule(&one).is_ok());
         assert_ne!(one, other);
+        let secret = generate_robot_secret();
+        assert!(secret.len() == 32 && check_rule(&secret).is_ok());
+        assert!(secret.bytes().all(|byte| byte.is_ascii_alphanumeric()));
     }
 
     #[tokio::test]

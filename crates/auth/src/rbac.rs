@@ -70,12 +70,34 @@ enum ForRobots {
 }
 
 /// A right by its names in Harbor's API: what robots are given, and what `/permissions` lists.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Permission {
     /// `repository`, `tag`, …
     pub resource: &'static str,
     /// `pull`, `list`, …
     pub action: &'static str,
+}
+
+impl Permission {
+    /// What robots can be allowed in projects.
+    pub fn in_projects() -> impl Iterator<Item = Self> {
+        Action::all()
+            .filter(|action| action.is_for_robots())
+            .map(Action::permission)
+    }
+
+    /// What robots can be allowed outside any one project.
+    pub fn in_system() -> impl Iterator<Item = Self> {
+        // Harbor has one name for making projects of either kind.
+        SystemAction::all()
+            .filter(|action| *action != SystemAction::ProxyProjectCreate && action.is_for_robots())
+            .map(SystemAction::permission)
+    }
+
+    /// Whether these are its names.
+    pub fn is(self, resource: &str, action: &str) -> bool {
+        self.resource == resource && self.action == action
+    }
 }
 
 impl Action {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use metadata::{Robot, RobotAccess, RobotScope};
+use metadata::{Robot, RobotAccess, RobotPermission, RobotScope};
 
 use crate::rbac::Permission;
 use crate::settings::ROBOT_NAME_PREFIX;
@@ -31,12 +31,42 @@ impl Auth {
         Ok(None)
     }
 
+    /// Whether a robot could have that name: no user should, who could not sign in once one has.
+    ///
+    /// # Errors
+    /// [`Error::Metadata`]
+    pub async fn is_like_a_robots(&self, username: &str) -> Result<bool, Error> {
+        let prefix = self.setting(ROBOT_NAME_PREFIX).await?;
+        let has = |prefix: &str| !prefix.is_empty() && username.starts_with(prefix);
+        Ok(has(&prefix) || has(PLAIN_PREFIX))
+    }
+
     /// A robot's name as it is shown, and as it signs in.
     ///
     /// # Errors
     /// [`Error::Metadata`]
     pub async fn robot_name(&self, robot: &Robot) -> Result<String, Error> {
         Ok(self.setting(ROBOT_NAME_PREFIX).await? + &robot.full_name)
+    }
+
+    /// Whether `maker` may make a robot that may do this. A robot passes on no more than it has itself; people are bound by
+    /// where they may make robots at all.
+    ///
+    /// # Errors
+    /// [`Error::Metadata`]
+    pub async fn may_pass_on(
+        &self,
+        maker: &Identity,
+        permissions: &[RobotPermission],
+    ) -> Result<bool, Error> {
+        match maker {
+            Identity::Anonymous => Ok(false),
+            Identity::User { .. } => Ok(true),
+            Identity::Robot { id, .. } => {
+                let robot = self.robot_now(*id).await?;
+                Ok(robot.is_some_and(|robot| permissions.iter().all(|asked| has(&robot, asked))))
+            }
+        }
     }
 
     /// The robot as it is now, if it may act at all.
@@ -74,10 +104,31 @@ pub(crate) fn may_in_system(robot: &Robot, permission: Permission) -> bool {
     holds(robot, permission, |scope| scope == RobotScope::System)
 }
 
+/// Whether it was itself allowed all of `asked`.
+fn has(robot: &Robot, asked: &RobotPermission) -> bool {
+    let is_there = |scope| {
+        scope == asked.scope
+            || scope == RobotScope::AllProjects && asked.scope != RobotScope::System
+    };
+    asked
+        .access
+        .iter()
+        .all(|access| was_allowed(robot, &access.resource, &access.action, is_there))
+}
+
 fn holds(robot: &Robot, permission: Permission, is_there: impl Fn(RobotScope) -> bool) -> bool {
+    was_allowed(robot, permission.resource, permission.action, is_there)
+}
+
+fn was_allowed(
+    robot: &Robot,
+    resource: &str,
+    action: &str,
+    is_there: impl Fn(RobotScope) -> bool,
+) -> bool {
     let is_it = |access: &RobotAccess| {
-        (access.resource == permission.resource || access.resource == "*")
-            && (access.action == permission.action || access.action == "*")
+        (access.resource == resource || access.resource == "*")
+            && (access.action == action || access.action == "*")
     };
     robot
         .permissions

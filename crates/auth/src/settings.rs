@@ -19,10 +19,20 @@ pub const PROJECT_CREATION: Setting = Setting {
     key: "project_creation_restriction",
     default: "everyone",
 };
+/// Days that a robot lasts for which nothing is said.
+pub const ROBOT_DURATION: Setting = Setting {
+    key: "robot_token_duration",
+    default: "30",
+};
 /// What robots' names begin with.
 pub const ROBOT_NAME_PREFIX: Setting = Setting {
     key: "robot_name_prefix",
     default: "robot$",
+};
+/// Whether strangers may make themselves users.
+pub const SELF_REGISTRATION: Setting = Setting {
+    key: "self_registration",
+    default: "false",
 };
 /// Minutes that a session lasts unused.
 pub const SESSION_TIMEOUT: Setting = Setting {

@@ -6,13 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 use metadata::{NewUpstream, Page, Project, ProjectFilter, Upstream, UpstreamUpdate, Visibility};
 
-use crate::projects::{ProjectDraft, new_project};
+use crate::projects::{FIRST_ADMINISTRATOR, ProjectDraft, new_project};
 use crate::settings;
 use crate::upstreams::{UpstreamDraft, UpstreamOptions, normal_url, updated};
 use crate::{Error, Registry, Result};
 
-/// The first administrator, who owns what the file declares.
-const OWNER_ID: i64 = 1;
 const LIBRARY: &str = "library";
 /// Set once there was a `library` project: one that was deleted afterwards does not come back.
 const LIBRARY_WAS_MADE: &str = "library_project_was_made";
@@ -90,7 +88,8 @@ impl Registry {
                 upstream_id: None,
                 metadata,
             };
-            self.add_project(new_project(draft, OWNER_ID)?, now).await?;
+            self.add_project(new_project(draft, FIRST_ADMINISTRATOR)?, now)
+                .await?;
         }
         Ok(self.db().put_setting(LIBRARY_WAS_MADE, "true").await?)
     }
@@ -177,13 +176,7 @@ impl Registry {
             let applied = self.apply_project(project, now).await;
             applied.map_err(|error| in_file("project", &project.name, error))?;
         }
-        let all = ProjectFilter {
-            visible_to: Visibility::All,
-            name_contains: None,
-            is_public: None,
-            owner: None,
-        };
-        for saved in self.db().list_projects(&all, &Page::all()).await?.items {
+        for saved in self.db().list_projects(&ALL, &Page::all()).await?.items {
             if saved.is_declared && !declared.iter().any(|project| project.name == saved.name) {
                 self.db().set_project_declared(saved.id, false).await?;
             }
@@ -216,7 +209,7 @@ impl Registry {
             };
             let new = metadata::NewProject {
                 is_declared: true,
-                ..new_project(draft, OWNER_ID)?
+                ..new_project(draft, FIRST_ADMINISTRATOR)?
             };
             self.add_project(new, now).await?;
             tracing::info!(project = declared.name, "declared project made");
@@ -261,6 +254,13 @@ impl Registry {
         )))
     }
 }
+
+const ALL: ProjectFilter = ProjectFilter {
+    visible_to: Visibility::All,
+    name_contains: None,
+    is_public: None,
+    owner: None,
+};
 
 /// All of a declared project's settings: those that are set but declared no longer are unset.
 fn wanted(declared: &DeclaredProject, saved: Option<&Project>) -> BTreeMap<String, String> {

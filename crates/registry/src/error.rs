@@ -112,6 +112,12 @@ pub enum Error {
     /// Something else must be done first.
     #[error("{0}")]
     Precondition(String),
+    /// More than the caller may.
+    #[error("{0}")]
+    Denied(String),
+    /// Too many passwords and secrets are being hashed: try again in a few seconds.
+    #[error("too many sign-ins at once, try again in a few seconds")]
+    Busy,
     /// No room.
     #[error(
         "there is no space left on this registry's disk; nothing was changed, ask its administrator"

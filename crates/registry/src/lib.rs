@@ -22,6 +22,7 @@ mod pull;
 mod purge;
 mod push;
 mod repositories;
+mod robots;
 mod settings;
 mod upstreams;
 
@@ -49,6 +50,10 @@ pub use pull::{PulledManifest, TagPage};
 pub use pullthrough::{BlobBody, BlobStream, OpenedBlob, Outcome};
 pub use purge::{PurgeRequest, PurgeSetting};
 pub use push::{NewManifest, PushedManifest, Start};
+pub use robots::{
+    MadeRobot, PermissionDraft, RobotChange, RobotDraft, RobotNames, RobotPlace, ShownPermission,
+    ShownRobot,
+};
 pub use settings::{check_project_filter, check_project_setting, is_project_setting};
 pub use upstreams::{
     UpstreamBudget, UpstreamChange, UpstreamDraft, UpstreamOptions, UpstreamState,

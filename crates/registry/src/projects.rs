@@ -12,6 +12,8 @@ use crate::demand::demand_one_of;
 use crate::settings;
 use crate::{Error, Registry, Result};
 
+/// Who owns what the configuration file declares, and what robots make.
+pub(crate) const FIRST_ADMINISTRATOR: i64 = 1;
 const MAX_NAME_CHARS: usize = 255;
 
 /// A project as it was asked for.
@@ -47,13 +49,14 @@ impl Registry {
                 SystemAction::ProjectCreate | SystemAction::ProxyProjectCreate
             ),
         };
-        let owner_id = access.caller().user_id().filter(|_| is_proof);
-        let owner_id = owner_id.ok_or_else(|| {
-            Error::bug(format!(
+        if !is_proof {
+            return Err(Error::bug(format!(
                 "access to {:?} used for a project",
                 access.action()
-            ))
-        })?;
+            )));
+        }
+        // What a robot makes belongs to somebody, as in Harbor.
+        let owner_id = access.caller().user_id().unwrap_or(FIRST_ADMINISTRATOR);
         if let Some(id) = draft.upstream_id {
             let unknown = || {
                 Error::BadRequest(format!(
@@ -198,17 +201,19 @@ fn check_name(name: &str) -> Result<()> {
             "project name {name} is illegal in length: it has 1 to {MAX_NAME_CHARS} characters"
         )));
     }
-    let is_word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    let words = name.split(['.', '_', '-']);
-    if words
-        .into_iter()
-        .all(|word| !word.is_empty() && word.bytes().all(is_word))
-    {
-        return Ok(());
+    match is_name(name) {
+        true => Ok(()),
+        false => Err(Error::BadRequest(
+            "project name is not in lower case or contains illegal characters".to_owned(),
+        )),
     }
-    Err(Error::BadRequest(
-        "project name is not in lower case or contains illegal characters".to_owned(),
-    ))
+}
+
+/// Whether it is words of lower-case letters and digits with one separator between two. Robots have such names too.
+pub(crate) fn is_name(name: &str) -> bool {
+    let is_word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    name.split(['.', '_', '-'])
+        .all(|word| !word.is_empty() && word.bytes().all(is_word))
 }
 
 #[cfg(test)]

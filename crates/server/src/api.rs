@@ -15,6 +15,7 @@ mod auditlog;
 mod health;
 mod members;
 mod metadatas;
+mod permissions;
 mod ping;
 mod projects;
 mod purge;
@@ -22,6 +23,7 @@ mod registries;
 mod replication;
 mod repositories;
 pub(crate) mod roadstead;
+mod robots;
 mod search;
 mod systeminfo;
 mod tags;
@@ -65,10 +67,19 @@ fn operations() -> Vec<UtoipaMethodRouter<State>> {
         routes!(search::get),
         routes!(users::list, users::create),
         routes!(users::current),
+        routes!(permissions::of_caller),
         routes!(users::search),
         routes!(users::get, users::update, users::delete),
         routes!(users::change_password),
         routes!(users::set_sysadmin),
+        routes!(permissions::of_robots),
+        routes!(robots::list, robots::create),
+        routes!(
+            robots::get,
+            robots::update,
+            robots::refresh_secret,
+            robots::delete
+        ),
         routes!(registries::list, registries::create),
         routes!(registries::ping),
         routes!(registries::get, registries::update, registries::delete),
@@ -208,6 +219,12 @@ async fn method_not_allowed(request: Request) -> Error {
 
 /// 201 with the path of what was made: the request's own, and `name`.
 fn created(uri: &Uri, name: impl std::fmt::Display) -> Response {
+    created_with(uri, name, ())
+}
+
+/// The same with a body.
+fn created_with(uri: &Uri, name: impl std::fmt::Display, body: impl IntoResponse) -> Response {
     let location = format!("{PREFIX}{}/{name}", uri.path().trim_end_matches('/'));
-    (StatusCode::CREATED, [(http::header::LOCATION, location)]).into_response()
+    let headers = [(http::header::LOCATION, location)];
+    (StatusCode::CREATED, headers, body).into_response()
 }

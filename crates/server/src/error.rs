@@ -155,6 +155,8 @@ impl Error {
                 (StatusCode::FORBIDDEN, ErrorCode::Denied)
             }
             E::Precondition(_) => (StatusCode::PRECONDITION_FAILED, ErrorCode::Denied),
+            E::Denied(_) => (StatusCode::FORBIDDEN, ErrorCode::Denied),
+            E::Busy => return Self::of_auth_failure(auth::Error::Busy),
             E::NoSpace => (StatusCode::INSUFFICIENT_STORAGE, ErrorCode::Denied),
             E::Upstream { .. } => return Self::of_upstream(&error),
             E::Internal(cause) => return Self::internal(&**cause),
@@ -207,9 +209,10 @@ impl Error {
             | E::NotFound(_) => (StatusCode::NOT_FOUND, harbor::NOT_FOUND),
             E::Conflict(_) | E::UploadBusy => (StatusCode::CONFLICT, harbor::CONFLICT),
             E::Precondition(_) => (StatusCode::PRECONDITION_FAILED, harbor::PRECONDITION),
-            E::ProxyIsReadOnly { .. } | E::DeniedByRule { .. } => {
+            E::ProxyIsReadOnly { .. } | E::DeniedByRule { .. } | E::Denied(_) => {
                 (StatusCode::FORBIDDEN, harbor::DENIED)
             }
+            E::Busy => return Self::of_auth_failure(auth::Error::Busy),
             E::NoSpace => (StatusCode::INSUFFICIENT_STORAGE, harbor::UNKNOWN),
             E::Upstream { .. } => return Self::of_upstream(&error),
             E::Internal(cause) => return Self::internal(&**cause),

@@ -26,7 +26,7 @@ const ABOUT: &str = "Harbor's management API under `/api/v2.0`, and what is Road
     `/api/roadstead/v1`. What differs from Harbor is told in docs/compatibility.md.";
 
 /// Harbor's tags, and ours after them.
-const TAGS: [(&str, &str); 14] = [
+const TAGS: [(&str, &str); 16] = [
     ("project", "Namespaces: hosted, or a proxy cache"),
     ("member", "Who has which role in a project"),
     ("projectMetadata", "A project's settings, one at a time"),
@@ -36,6 +36,8 @@ const TAGS: [(&str, &str); 14] = [
     ("user", "Who signs in here"),
     ("auditlog", "What was done, by whom"),
     ("purge", "The audit log, made shorter"),
+    ("robot", "Accounts for programs"),
+    ("permissions", "What robots can be allowed"),
     ("search", "Projects and repositories by name"),
     ("systeminfo", "What the server says of itself"),
     ("health", "Whether it is well"),
@@ -44,7 +46,7 @@ const TAGS: [(&str, &str); 14] = [
 ];
 
 /// Parameters of paths mean the same wherever they are.
-const PATH_PARAMETERS: [(&str, Type, &str); 9] = [
+const PATH_PARAMETERS: [(&str, Type, &str); 10] = [
     (
         "project",
         Type::String,
@@ -63,6 +65,7 @@ const PATH_PARAMETERS: [(&str, Type, &str); 9] = [
     ("mid", Type::Integer, "The member's number"),
     ("user_id", Type::Integer, "The user's number"),
     ("purge_id", Type::Integer, "The purge's number"),
+    ("robot_id", Type::Integer, "The robot's number"),
 ];
 
 /// The management API's description (OpenAPI 3.1), as JSON.

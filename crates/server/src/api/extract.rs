@@ -68,18 +68,24 @@ impl Asked {
     /// The proof that the caller may do `action` in a project, which is named by name or number.
     pub(super) async fn project(&self, action: Action, name_or_id: &str) -> Result<Access> {
         let id = name_or_id.parse::<i64>().ok().filter(|_| !self.is_name);
-        let Some(id) = id else {
-            return self.named_project(action, name_or_id).await;
-        };
-        let project = self
-            .state
-            .db()
-            .find_project_by_id(id)
-            .await
-            .map_err(Error::of_metadata)?;
-        // The answer for a number that no project has is the one for a name that none has.
-        let name = project.as_ref().map_or(NO_NAME, |project| &project.name);
-        self.authorize(action, name, name_or_id).await
+        match id {
+            Some(id) => self.numbered_project(action, id).await,
+            None => self.named_project(action, name_or_id).await,
+        }
+    }
+
+    /// The same, where a number is known to be one.
+    pub(super) async fn numbered_project(&self, action: Action, id: i64) -> Result<Access> {
+        let name = self.project_name(id).await?;
+        self.authorize(action, &name, &id.to_string()).await
+    }
+
+    /// The name of a project, to ask about rights in it. For a number that no project has it is a name that none has, so
+    /// that the answers are the same.
+    pub(super) async fn project_name(&self, id: i64) -> Result<String> {
+        let project = self.state.db().find_project_by_id(id).await;
+        let project = project.map_err(Error::of_metadata)?;
+        Ok(project.map_or_else(|| NO_NAME.to_owned(), |project| project.name.clone()))
     }
 
     /// The same, where the path takes names only.

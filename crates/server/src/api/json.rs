@@ -1,7 +1,7 @@
 //! How Harbor writes values: times to the millisecond, what is empty left out.
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use utoipa::ToSchema;
 
 /// What Harbor writes for no time at all.
@@ -32,6 +32,15 @@ impl Serialize for Time {
 /// For `skip_serializing_if`: `false`, 0 and empty texts are left out.
 pub(super) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
+}
+
+/// For `deserialize_with`: `null` is as good as nothing, as Go reads it.
+pub(super) fn or_default<'de, T, D>(deserializer: D) -> Result<T, D::Error>
+where
+    T: Default + Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 #[cfg(test)]
