@@ -54,10 +54,13 @@ impl Registry {
             .await
             .map_err(|error| match error {
                 metadata::Error::Conflict { .. } => Error::Conflict(format!(
-                    "the user {} is a member of project {} already",
+                    "The project member specified already exist: {} in project {}",
                     user.username,
                     access.project().name
                 )),
+                metadata::Error::NotFound { .. } => {
+                    Error::NotFound("the project or the user is gone meanwhile".to_owned())
+                }
                 error => error.into(),
             })
     }
@@ -92,7 +95,7 @@ fn checked(role: i32) -> Result<i32> {
     match Role::from_id(role) {
         Some(role) => Ok(role.id()),
         None => Err(Error::BadRequest(format!(
-            "role id {role} is not one of 1, 2, 3, 4, 5"
+            "invalid role: {role} is none of 1 (project admin), 2 (developer), 3 (guest), 4 (maintainer), 5 (limited guest)"
         ))),
     }
 }

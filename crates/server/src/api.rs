@@ -72,6 +72,7 @@ fn operations() -> Vec<UtoipaMethodRouter<State>> {
         routes!(users::get, users::update, users::delete),
         routes!(users::change_password),
         routes!(users::set_sysadmin),
+        routes!(users::set_cli_secret),
         routes!(permissions::of_robots),
         routes!(robots::list, robots::create),
         routes!(

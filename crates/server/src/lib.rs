@@ -43,6 +43,7 @@ pub fn app(state: State) -> App {
         .route("/service/token", get(token::issue))
         .route("/c/login", post(session::login))
         .route("/c/log_out", get(session::log_out))
+        .route("/c/userExists", post(session::user_exists))
         .nest("/api/v2.0", api::router(&state))
         .nest("/api/roadstead/v1", api::roadstead::router(&state))
         .route("/api/version", get(api::version))

@@ -2,19 +2,21 @@
 //! pages of other sites. As in Harbor, whose portal and Terraform provider do it so: the token is in every answer's
 //! `X-Harbor-CSRF-Token`, and whoever is refused tries once more with it.
 
-use auth::Auth;
-use axum::Form;
+use auth::{Auth, settings};
 use axum::extract::{Extension, Request, State as Extract};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use axum::{Form, Json};
 use chrono::Utc;
 use http::header::{COOKIE, SET_COOKIE};
+use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use metadata::{Filter, Page, Test};
 use serde::Deserialize;
 
 use crate::client::ClientAddress;
 use crate::error::{Error, harbor};
-use crate::{State, audit};
+use crate::{State, audit, caller};
 
 /// The session.
 const SESSION: &str = "sid";
@@ -83,6 +85,54 @@ pub(crate) async fn log_out(
         [(SET_COOKIE, cookie(&state, SESSION, "", "; Max-Age=0"))],
     )
         .into_response())
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Existing {
+    #[serde(default)]
+    target: String,
+    #[serde(default)]
+    value: String,
+}
+
+/// `POST /c/userExists`: whether a name or an address is taken, for administrators, and where strangers may make themselves
+/// users for them too, as often as they may try passwords.
+pub(crate) async fn user_exists(
+    Extract(state): Extract<State>,
+    Extension(ClientAddress(from)): Extension<ClientAddress>,
+    parts: Parts,
+    Form(asked): Form<Existing>,
+) -> Result<Response, Error> {
+    let auth = state.auth();
+    let caller = caller::of_management(&state, &parts.headers, &parts.extensions)
+        .await
+        .map_err(Error::of_caller_management)?;
+    if !caller.identity.is_sysadmin() {
+        let is_wanted = auth.setting(settings::SELF_REGISTRATION).await;
+        if is_wanted.map_err(Error::of_auth_failure)? != "true" {
+            let message = "self registration deactivated, only sysadmin can check user existence";
+            let status = StatusCode::PRECONDITION_FAILED;
+            return Err(Error::new(status, harbor::PRECONDITION, message));
+        }
+        auth.admit_stranger(from, Utc::now())
+            .map_err(Error::of_auth_failure)?;
+    }
+    if !["username", "email"].contains(&asked.target.as_str()) {
+        let message = "target is username or email";
+        return Err(Error::new(
+            StatusCode::BAD_REQUEST,
+            harbor::BAD_REQUEST,
+            message,
+        ));
+    }
+    let mut page = Page::all();
+    page.filter.push(Filter {
+        key: asked.target,
+        test: Test::Is(asked.value),
+    });
+    let found = state.db().list_users(&page).await;
+    let found = found.map_err(Error::of_metadata)?;
+    Ok(Json(found.total > 0).into_response())
 }
 
 /// The session that a request's cookies name.

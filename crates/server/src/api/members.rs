@@ -7,10 +7,12 @@ use chrono::Utc;
 use http::{StatusCode, Uri};
 use metadata::Member;
 use registry::Who;
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::extract::{Asked, Body, Names};
+use super::json::or_default;
 use super::page::Paging;
 use super::{Result, created};
 use crate::error::{Error, harbor};
@@ -45,16 +47,19 @@ impl From<Member> for MemberBody {
 #[derive(Deserialize, ToSchema)]
 #[schema(as = ProjectMember)]
 pub(super) struct NewMember {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     role_id: i32,
     member_user: Option<UserEntity>,
+    /// Harbor's user groups, which are not here.
+    #[schema(value_type = Option<Object>)]
+    member_group: Option<IgnoredAny>,
 }
 
 #[derive(Deserialize, ToSchema)]
 struct UserEntity {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     user_id: i64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     username: String,
 }
 
@@ -125,13 +130,14 @@ pub(super) async fn create(
         Some(user) if user.user_id > 0 => Who::Id(user.user_id),
         Some(user) if !user.username.is_empty() => Who::Name(user.username),
         _ => {
-            let message =
-                "member_user needs a user_id or a username; there are no user groups here";
-            return Err(Error::new(
-                StatusCode::BAD_REQUEST,
-                harbor::BAD_REQUEST,
-                message,
-            ));
+            let message = match new.member_group {
+                Some(_) => {
+                    "there are no user groups here: make the group's users members, each by member_user"
+                }
+                None => "member_user must be provided, with a user_id or a username",
+            };
+            let status = StatusCode::BAD_REQUEST;
+            return Err(Error::new(status, harbor::BAD_REQUEST, message));
         }
     };
     asked.about(&match &who {

@@ -1,26 +1,27 @@
 //! `/users`: the people and programs that sign in here. Administrators make and unmake them; everyone may look at
 //! themselves and change their own password.
 
-use auth::SystemAction;
+mod rules;
+
+use auth::{Identity, SystemAction, settings};
 use axum::Json;
 use axum::response::IntoResponse;
 use chrono::Utc;
 use http::{StatusCode, Uri};
-use metadata::{Filter, NewUser, Test, User, UserProfile};
+use metadata::{Filter, NewUser, Paged, Test, User, UserProfile};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::extract::{Asked, Body, Names};
-use super::json::{Time, is_default};
+use super::json::{Time, is_default, or_default};
 use super::page::Paging;
 use super::{Result, created};
 use crate::error::{Error, harbor};
 use crate::openapi::Created;
+use rules::{check_profile, check_username};
 
 /// The first administrator: not listed, as in Harbor, and neither deleted nor demoted, so that one is always left.
 const FIRST_ADMIN_ID: i64 = 1;
-const MAX_NAME_CHARS: usize = 255;
-const MAX_COMMENT_CHARS: usize = 30;
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = UserResp)]
@@ -65,9 +66,9 @@ struct FoundUser {
 #[derive(Deserialize, ToSchema)]
 #[schema(as = UserCreationReq)]
 pub(super) struct UserRequest {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     username: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     password: String,
     #[serde(flatten)]
     profile: ProfileRequest,
@@ -76,27 +77,27 @@ pub(super) struct UserRequest {
 #[derive(Deserialize, ToSchema)]
 #[schema(as = UserProfile)]
 pub(super) struct ProfileRequest {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     email: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     realname: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     comment: String,
 }
 
 #[derive(Deserialize, ToSchema)]
 #[schema(as = PasswordReq)]
 pub(super) struct PasswordRequest {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     old_password: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     new_password: String,
 }
 
 #[derive(Deserialize, ToSchema)]
 #[schema(as = UserSysAdminFlag)]
 pub(super) struct SysadminRequest {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     sysadmin_flag: bool,
 }
 
@@ -106,27 +107,29 @@ pub(super) struct SysadminRequest {
     path = "/users",
     operation_id = "listUsers",
     tag = "user",
-    params(Paging),
+    params(
+        Paging,
+        ("username" = Option<String>, Query, description = "A part of the name"),
+        ("email" = Option<String>, Query, description = "A part of the address"),
+    ),
     responses((status = 200, body = [UserBody])),
 )]
 pub(super) async fn list(asked: Asked, mut paging: Paging) -> Result {
     asked.system(SystemAction::UserList).await?;
-    let test = Test::Between(Some((FIRST_ADMIN_ID + 1).to_string()), None);
-    paging.page.filter.push(Filter {
-        key: "user_id".to_owned(),
-        test,
-    });
-    let found = asked
-        .state
-        .db()
-        .list_users(&paging.page)
-        .await
-        .map_err(Error::of_metadata)?;
+    for key in ["username", "email"] {
+        let part = paging.parameters.text(key).map(str::to_owned);
+        let test = part.map(Test::Contains);
+        paging
+            .page
+            .filter
+            .extend(test.map(|test| filter(key, test)));
+    }
+    let found = find_listed(&asked, &mut paging).await?;
     let bodies: Vec<UserBody> = found.items.into_iter().map(UserBody::from).collect();
     Ok(paging.answer(&bodies, found.total))
 }
 
-/// Users by a part of their names, for whoever makes somebody a member.
+/// Users by a part of their names, for whoever makes somebody a member. The first administrator needs no role.
 #[utoipa::path(
     get,
     path = "/users/search",
@@ -137,17 +140,10 @@ pub(super) async fn list(asked: Asked, mut paging: Paging) -> Result {
 )]
 pub(super) async fn search(asked: Asked, mut paging: Paging) -> Result {
     asked.system(SystemAction::UserSearch).await?;
-    let test = Test::Contains(paging.parameters.required("username")?.to_owned());
-    paging.page.filter.push(Filter {
-        key: "username".to_owned(),
-        test,
-    });
-    let found = asked
-        .state
-        .db()
-        .list_users(&paging.page)
-        .await
-        .map_err(Error::of_metadata)?;
+    let part = paging.parameters.required("username")?.to_owned();
+    let test = Test::Contains(part);
+    paging.page.filter.push(filter("username", test));
+    let found = find_listed(&asked, &mut paging).await?;
     let bodies: Vec<FoundUser> = found
         .items
         .into_iter()
@@ -160,6 +156,8 @@ pub(super) async fn search(asked: Asked, mut paging: Paging) -> Result {
 }
 
 /// Adds a user.
+///
+/// Administrators do; strangers may, for themselves, where the setting `self_registration` is true.
 #[utoipa::path(
     post,
     path = "/users",
@@ -170,8 +168,8 @@ pub(super) async fn search(asked: Asked, mut paging: Paging) -> Result {
 )]
 pub(super) async fn create(asked: Asked, uri: Uri, Body(request): Body<UserRequest>) -> Result {
     asked.about(&request.username);
-    asked.system(SystemAction::UserCreate).await?;
-    check_username(&request.username)?;
+    require_creatable(&asked).await?;
+    check_username(&asked, &request.username).await?;
     check_profile(&request.profile)?;
     let taken = format!(
         "user {} or email {} already exists",
@@ -252,7 +250,7 @@ pub(super) async fn update(
 ) -> Result<StatusCode> {
     require_self_or(SystemAction::UserUpdate, &asked, id).await?;
     check_profile(&profile)?;
-    let user = find(&asked, id).await?;
+    let user = find_to_change(&asked, id).await?;
     let taken = format!(
         "user {} or email {} already exists",
         user.username, profile.email
@@ -292,7 +290,7 @@ pub(super) async fn delete(asked: Asked, Names(id): Names<i64>) -> Result<Status
     if id == FIRST_ADMIN_ID || asked.caller.identity.user_id() == Some(id) {
         return Err(forbidden(format!("User with ID {id} cannot be deleted")));
     }
-    find(&asked, id).await?;
+    find_to_change(&asked, id).await?;
     asked
         .state
         .db()
@@ -320,6 +318,9 @@ pub(super) async fn set_sysadmin(
     if id == FIRST_ADMIN_ID {
         return Err(forbidden("the first administrator stays one".to_owned()));
     }
+    if !asked.caller.identity.is_sysadmin() {
+        return Err(forbidden(NO_ADMINISTRATOR.to_owned()));
+    }
     find(&asked, id).await?;
     let set = asked
         .state
@@ -344,9 +345,10 @@ pub(super) async fn change_password(
     Body(request): Body<PasswordRequest>,
 ) -> Result<StatusCode> {
     require_self_or(SystemAction::UserUpdate, &asked, id).await?;
-    let user = find(&asked, id).await?;
+    let user = find_to_change(&asked, id).await?;
     let (auth, now) = (asked.state.auth(), Utc::now());
-    if asked.caller.identity.user_id() == Some(id) {
+    let is_own = asked.caller.identity.user_id() == Some(id);
+    if is_own {
         auth.login(&user.username, &request.old_password, asked.from, now)
             .await
             .map_err(|error| match error {
@@ -356,13 +358,10 @@ pub(super) async fn change_password(
                 error => Error::of_auth_failure(error),
             })?;
     }
-    if auth
-        .login(&user.username, &request.new_password, asked.from, now)
-        .await
-        .is_ok()
-    {
+    auth::check_password_rule(&request.new_password).map_err(refused_password)?;
+    if is_own && request.new_password == request.old_password {
         return Err(bad_request(
-            "the new password can not be same with the old one".to_owned(),
+            "New password is identical to old password".to_owned(),
         ));
     }
     auth.set_password(id, &request.new_password, now)
@@ -371,12 +370,71 @@ pub(super) async fn change_password(
         .map_err(refused_password)
 }
 
+/// Refuses to set a secret for the command line.
+///
+/// Who comes from an identity provider has one; who has a password signs in with that everywhere.
+#[utoipa::path(
+    put,
+    path = "/users/{user_id}/cli_secret",
+    operation_id = "setCliSecret",
+    tag = "user",
+    responses((status = 412)),
+)]
+pub(super) async fn set_cli_secret(asked: Asked, Names(_): Names<i64>) -> Result<StatusCode> {
+    asked.signed_in()?;
+    Err(Error::new(
+        StatusCode::PRECONDITION_FAILED,
+        harbor::PRECONDITION,
+        "unable to update CLI secret under authmode: db_auth",
+    ))
+}
+
+const NO_ADMINISTRATOR: &str =
+    "a robot changes no administrator, and makes none: it could become one";
+
+/// Administrators may, and strangers where that is wanted, as often as they may try passwords.
+async fn require_creatable(asked: &Asked) -> Result<()> {
+    let auth = asked.state.auth();
+    if asked.caller.identity.is_anonymous() {
+        let is_wanted = auth.setting(settings::SELF_REGISTRATION).await;
+        if is_wanted.map_err(Error::of_auth_failure)? == "true" {
+            let admitted = auth.admit_stranger(asked.from, Utc::now());
+            return admitted.map_err(Error::of_auth_failure);
+        }
+    }
+    asked.system(SystemAction::UserCreate).await.map(drop)
+}
+
 /// Strangers are told to sign in, other users nothing: not even whether there is such a user.
 async fn require_self_or(action: SystemAction, asked: &Asked, id: i64) -> Result<()> {
-    if asked.user_id()? == id {
+    if asked.caller.identity.user_id() == Some(id) {
         return Ok(());
     }
     asked.system(action).await.map(drop)
+}
+
+async fn find_to_change(asked: &Asked, id: i64) -> Result<User> {
+    let user = find(asked, id).await?;
+    let is_robot = matches!(asked.caller.identity, Identity::Robot { .. });
+    match is_robot && user.is_sysadmin {
+        true => Err(forbidden(NO_ADMINISTRATOR.to_owned())),
+        false => Ok(user),
+    }
+}
+
+/// A page of users without the first administrator.
+async fn find_listed(asked: &Asked, paging: &mut Paging) -> Result<Paged<User>> {
+    let after_first = Test::Between(Some((FIRST_ADMIN_ID + 1).to_string()), None);
+    paging.page.filter.push(filter("user_id", after_first));
+    let found = asked.state.db().list_users(&paging.page).await;
+    found.map_err(Error::of_metadata)
+}
+
+fn filter(key: &str, test: Test) -> Filter {
+    Filter {
+        key: key.to_owned(),
+        test,
+    }
 }
 
 async fn find(asked: &Asked, id: i64) -> Result<User> {
@@ -419,86 +477,4 @@ fn bad_request(message: String) -> Error {
 
 fn forbidden(message: String) -> Error {
     Error::new(StatusCode::FORBIDDEN, harbor::FORBIDDEN, message)
-}
-
-/// Harbor's rule, and no colon: Basic authentication ends the name with one.
-fn check_username(name: &str) -> Result<()> {
-    let is_long_enough = (1..=MAX_NAME_CHARS).contains(&name.chars().count());
-    if !is_long_enough || name.trim() != name {
-        return Err(bad_request(format!(
-            "username has 1 to {MAX_NAME_CHARS} characters, without space around them"
-        )));
-    }
-    if name.contains([',', '"', '~', '#', '%', '$', ':']) || name.contains(char::is_control) {
-        return Err(bad_request(
-            "username contains illegal characters".to_owned(),
-        ));
-    }
-    Ok(())
-}
-
-fn check_profile(profile: &ProfileRequest) -> Result<()> {
-    let is_bounded = |text: &str, most: usize| text.chars().count() <= most;
-    let is_address = profile
-        .email
-        .split_once('@')
-        .is_some_and(|(local, host)| !local.is_empty() && !host.is_empty());
-    if !is_address
-        || profile.email.contains(char::is_whitespace)
-        || !is_bounded(&profile.email, MAX_NAME_CHARS)
-    {
-        return Err(bad_request(
-            "email is required, in the form local@host".to_owned(),
-        ));
-    }
-    if profile.realname.is_empty() || !is_bounded(&profile.realname, MAX_NAME_CHARS) {
-        return Err(bad_request(format!(
-            "realname has 1 to {MAX_NAME_CHARS} characters"
-        )));
-    }
-    if !is_bounded(&profile.comment, MAX_COMMENT_CHARS) {
-        return Err(bad_request(format!(
-            "comment has at most {MAX_COMMENT_CHARS} characters"
-        )));
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_username_can_be_signed_in_with() {
-        for name in ["anna", "anna@example.com", "Ünal O'Neil", &"a".repeat(255)] {
-            assert!(check_username(name).is_ok(), "{name}");
-        }
-        for name in [
-            "",
-            " anna",
-            "a:b",
-            "robot$x",
-            "a,b",
-            "a\nb",
-            &"a".repeat(256),
-        ] {
-            assert!(check_username(name).is_err(), "{name}");
-        }
-    }
-
-    #[test]
-    fn a_profile_has_an_address_and_a_name() {
-        let profile = |email: &str, realname: &str, comment: &str| {
-            check_profile(&ProfileRequest {
-                email: email.into(),
-                realname: realname.into(),
-                comment: comment.into(),
-            })
-        };
-        assert!(profile("anna@example.com", "Anna", "").is_ok());
-        assert!(profile("anna", "Anna", "").is_err());
-        assert!(profile("anna@", "Anna", "").is_err());
-        assert!(profile("anna@example.com", "", "").is_err());
-        assert!(profile("anna@example.com", "Anna", &"x".repeat(31)).is_err());
-    }
 }
