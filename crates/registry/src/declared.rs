@@ -53,7 +53,7 @@ pub struct DeclaredProject {
 
 impl Registry {
     /// Creates or updates what is declared, and marks it so. What is declared no longer loses the mark and stays.
-    /// The first start also makes the public project `library`, as Harbor's does. The administrator must exist.
+    /// The first start, on an empty database, also makes the public project `library`, as Harbor's does. The administrator must exist.
     ///
     /// # Errors
     /// [`Error::BadRequest`] and [`Error::Conflict`] with a sentence for the operator; what came before stays done.
@@ -81,7 +81,7 @@ impl Registry {
             return Ok(());
         }
         let is_declared = declared.iter().any(|project| project.name == LIBRARY);
-        if !is_declared && self.db().find_project(LIBRARY).await?.is_none() {
+        if !is_declared && self.db().list_projects(&ALL, &Page::all()).await?.total == 0 {
             let metadata = BTreeMap::from([("public".to_owned(), "true".to_owned())]);
             let draft = ProjectDraft {
                 name: LIBRARY.to_owned(),

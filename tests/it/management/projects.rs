@@ -3,7 +3,7 @@
 use http::{Method, StatusCode};
 use serde_json::json;
 use tests::fake::FakeUpstream;
-use tests::{Answer, Setup, TestServer};
+use tests::{Answer, Setup, TestServer, data};
 
 use super::{API, delete, endpoint, get, number, post, put, user};
 
@@ -393,4 +393,40 @@ async fn a_filter_is_set_by_harbors_rules() {
             .json(),
         json!({ "public": "true" })
     );
+}
+
+#[tokio::test]
+async fn the_project_library_is_there_from_the_first_start_and_comes_back_never() {
+    let setup = Setup::new().project("{name: team, public: false}");
+    let server = TestServer::start(setup).await;
+    let admin = server.admin();
+    let library = get(&server.anonymous(), "/projects/1")
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(
+        (
+            &library["name"],
+            &library["owner_name"],
+            &library["metadata"]
+        ),
+        (
+            &json!("library"),
+            &json!("admin"),
+            &json!({ "public": "true" })
+        )
+    );
+    assert_eq!(
+        get(&admin, "/projects/team").await.expect(200).json()["declared"],
+        true
+    );
+    delete(&admin, "/projects/library").await.expect(200);
+    let server = server.restart().await;
+    get(&server.admin(), "/projects/library").await.expect(404);
+    // Nor does a database of before get one.
+    let forgotten = "DELETE FROM settings WHERE key = 'library_project_was_made'";
+    data::change(&server.data(), forgotten).await;
+    let server = server.restart().await;
+    get(&server.admin(), "/projects/library").await.expect(404);
+    get(&server.admin(), "/projects/team").await.expect(200);
 }
