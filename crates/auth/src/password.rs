@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 
 use crate::Error;
 use crate::keys::random;
-use crate::throttle::{Throttle, Try};
+use crate::throttle::{Standing, Throttle, Try};
 
 /// Hashes at work at once: each fills 19 MiB and keeps a core busy.
 const AT_WORK: usize = 2;
@@ -81,6 +81,9 @@ pub fn check_rule(password: &str) -> Result<(), Error> {
 pub(crate) struct Passwords {
     at_work: Arc<Semaphore>,
     waiting: Semaphore,
+    /// Those whose address has been wrong a few times go one by one, and wait apart: others wait for one of them at most.
+    doubted_at_work: Arc<Semaphore>,
+    doubted_waiting: Semaphore,
     /// When a password was found right, by the keyed hash of account, password and stored hash: a changed
     /// password makes another key, so what was right before is forgotten at once. Wrong ones are not kept.
     right: Cache<[u8; 32], DateTime<Utc>>,
@@ -103,6 +106,8 @@ impl Passwords {
         Self {
             at_work: Arc::new(Semaphore::new(AT_WORK)),
             waiting: Semaphore::new(AT_WORK + WAITING),
+            doubted_at_work: Arc::new(Semaphore::new(1)),
+            doubted_waiting: Semaphore::new(WAITING),
             right: Cache::builder()
                 .max_capacity(REMEMBERED_AT_MOST)
                 .time_to_live(REMEMBERED.to_std().unwrap_or(Duration::ZERO))
@@ -122,7 +127,7 @@ impl Passwords {
     /// The hash to store.
     pub(crate) async fn hash(&self, password: &str) -> Result<String, Error> {
         let password = password.as_bytes().to_vec();
-        self.off_loop(move || {
+        self.off_loop(Standing::Good, move || {
             let hash = Argon2::default().hash_password(&password);
             hash.expect("argon2 takes any password under 4 GiB")
                 .to_string()
@@ -152,7 +157,7 @@ impl Passwords {
         let (password, stored) = (password.as_bytes().to_vec(), stored.to_owned());
         let compare = async move {
             let attempt = admit().map_err(Refused::TooManyTries)?;
-            let compared = self.off_loop(move || {
+            let compared = self.off_loop(attempt.standing(), move || {
                 Argon2::default()
                     .verify_password(&password, stored.as_str())
                     .is_ok()
@@ -197,15 +202,24 @@ impl Passwords {
     }
 
     /// Runs a hash on the blocking pool; `None` where too many wait. A caller that leaves does not stop a hash
-    /// that has begun, so the permit goes with the hash.
+    /// that has begun, so the permits go with the hash.
     async fn off_loop<T: Send + 'static>(
         &self,
+        standing: Standing,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Option<T> {
+        let turn = match standing {
+            Standing::Good => None,
+            Standing::Doubted => {
+                let _place = self.doubted_waiting.try_acquire().ok()?;
+                let turns = Arc::clone(&self.doubted_at_work);
+                Some(turns.acquire_owned().await.ok()?)
+            }
+        };
         let _place = self.waiting.try_acquire().ok()?;
         let permit = Arc::clone(&self.at_work).acquire_owned().await.ok()?;
         let working = tokio::task::spawn_blocking(move || {
-            let _permit = permit;
+            let _permits = (permit, turn);
             work()
         });
         working.await.ok()
@@ -378,6 +392,30 @@ mod tests {
                 assert_eq!(answer.unwrap(), expected);
             }
         }
+    }
+
+    #[tokio::test]
+    async fn those_who_were_wrong_wait_for_each_other_and_others_for_one_of_them() {
+        let (passwords, throttle) = (Arc::new(Passwords::new()), Arc::new(Throttle::new()));
+        let ended = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let mut callers = tokio::task::JoinSet::new();
+        for number in 0..=48_u8 {
+            // The last one comes from elsewhere.
+            let from = [192, 0, 2, number / 48].into();
+            let (passwords, throttle) = (Arc::clone(&passwords), Arc::clone(&throttle));
+            let ended = Arc::clone(&ended);
+            callers.spawn(async move {
+                let (name, now) = (number.to_string(), Utc::now());
+                let admit = || throttle.admit(from, &name, now);
+                let is_right = passwords.is_right(None, &name, admit, now).await;
+                assert!(!is_right.unwrap());
+                ended.lock().unwrap().push(number);
+            });
+        }
+        callers.join_all().await;
+        let ended = ended.lock().unwrap();
+        let place = ended.iter().position(|number| *number == 48).unwrap();
+        assert!(place < 16, "{place} of {ended:?}");
     }
 
     #[tokio::test]

@@ -31,6 +31,11 @@ const REMEMBERED: u64 = 100_000;
 /// After this long without a try, a bucket is full again, and need not be remembered.
 const FORGOTTEN: Duration = Duration::from_secs(120);
 
+/// This many tries of an address that are wrong, or not known to be right yet, make the next one doubtful.
+const DOUBTED_FROM: f64 = 8.0;
+/// How far one who looked at the clock may come behind one who looked later.
+const OVERTAKEN: TimeDelta = TimeDelta::seconds(60);
+
 /// The memory of wrong passwords. Of this process alone: nodes behind one address multiply what is allowed.
 pub(crate) struct Throttle {
     addresses: Cache<IpAddr, Bucket>,
@@ -40,6 +45,22 @@ pub(crate) struct Throttle {
 /// One try that was let through. Given back when the password was right.
 pub(crate) struct Try {
     taken: [Bucket; 2],
+    standing: Standing,
+}
+
+/// What an address has shown of itself lately.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// Not much that was wrong.
+    Good,
+    /// Some tries that were wrong.
+    Doubted,
+}
+
+impl Try {
+    pub(crate) fn standing(&self) -> Standing {
+        self.standing
+    }
 }
 
 impl Throttle {
@@ -66,13 +87,19 @@ impl Throttle {
             .get_with((from, account.into()), || Bucket::full(ACCOUNT, now));
         let address = self.addresses.get_with(from, || Bucket::full(ADDRESS, now));
         account.take(ACCOUNT, now)?;
-        if let Err(wait) = address.take(ADDRESS, now) {
-            account.give_back(ACCOUNT);
-            return Err(wait);
+        match address.take(ADDRESS, now) {
+            Ok(left) => Ok(Try {
+                taken: [account, address],
+                standing: match ADDRESS.burst - left > DOUBTED_FROM {
+                    true => Standing::Doubted,
+                    false => Standing::Good,
+                },
+            }),
+            Err(wait) => {
+                account.give_back(ACCOUNT);
+                Err(wait)
+            }
         }
-        Ok(Try {
-            taken: [account, address],
-        })
     }
 
     /// Takes back a try whose password was right, or was not looked at.
@@ -110,9 +137,13 @@ impl Bucket {
         Self(Arc::new(Mutex::new((rate.burst, now))))
     }
 
-    fn take(&self, rate: Rate, now: DateTime<Utc>) -> Result<(), Duration> {
+    /// How many are left then.
+    fn take(&self, rate: Rate, now: DateTime<Utc>) -> Result<f64, Duration> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (left, since) = *state;
+        // Who comes first need not have looked at the clock first: the time between is not to be counted twice.
+        let is_overtaken = now < since && since - now < OVERTAKEN;
+        let now = if is_overtaken { since } else { now };
         // A clock that was set back fills nothing, and takes nothing away.
         let passed = (now - since).max(TimeDelta::zero()).as_seconds_f64();
         let left = (left + passed / rate.secs_each).min(rate.burst);
@@ -121,7 +152,7 @@ impl Bucket {
             return Err(Duration::from_secs_f64((1.0 - left) * rate.secs_each));
         }
         *state = (left - 1.0, now);
-        Ok(())
+        Ok(left - 1.0)
     }
 
     fn give_back(&self, rate: Rate) {
@@ -170,6 +201,16 @@ mod tests {
         assert_eq!(tries(&throttle, "192.0.2.1", "ada", 100, -86_400), 0);
         let later = -86_400 + 6;
         assert_eq!(tries(&throttle, "192.0.2.1", "ada", 100, later), 2);
+    }
+
+    #[test]
+    fn those_who_come_in_another_order_than_they_looked_at_the_clock_gain_nothing() {
+        let throttle = Throttle::new();
+        tries(&throttle, "192.0.2.1", "ada", 100, 0);
+        let admitted: usize = (0..100)
+            .map(|turn| tries(&throttle, "192.0.2.1", "ada", 1, 2 + turn % 2))
+            .sum();
+        assert_eq!(admitted, 1);
     }
 
     #[test]
