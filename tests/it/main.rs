@@ -16,4 +16,5 @@ mod metrics;
 mod outage;
 mod process;
 mod pull_through;
+mod sessions;
 mod tokens;
