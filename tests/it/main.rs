@@ -1,5 +1,6 @@
 //! One binary for all stories: linking is what costs.
 
+mod access;
 mod architecture;
 mod audit;
 mod crash;

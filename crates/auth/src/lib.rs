@@ -31,7 +31,7 @@ use oci::Scope;
 pub use access::{Access, Denied, LogAccess, SystemAccess};
 pub use caller::{Caller, Identity};
 pub use password::{check_rule as check_password_rule, generate_password, generate_robot_secret};
-pub use rbac::{Action, Permission, Role, SystemAction};
+pub use rbac::{Action, Permission, Role, SystemAction, may, may_every_user};
 pub use token::{SERVICE, Token};
 
 use aws_lc_rs::hmac;

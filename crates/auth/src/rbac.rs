@@ -151,12 +151,12 @@ impl SystemAction {
 
 /// Whether `action` is allowed in a project to someone with `role` there (`None`: not a member, or nobody
 /// known). System administrators are not asked about: they may do everything.
-pub(crate) fn may(action: Action, is_public: bool, role: Option<Role>) -> bool {
+pub fn may(action: Action, is_public: bool, role: Option<Role>) -> bool {
     (is_public && action.is_everyones()) || role.is_some_and(|role| role >= action.rule().4)
 }
 
 /// Whether every signed-in user may do it; what is left is for system administrators.
-pub(crate) fn may_every_user(action: SystemAction, is_project_creation_restricted: bool) -> bool {
+pub fn may_every_user(action: SystemAction, is_project_creation_restricted: bool) -> bool {
     let is_restricted = action == SystemAction::ProjectCreate && is_project_creation_restricted;
     action.rule().3 == Of::Users && !is_restricted
 }

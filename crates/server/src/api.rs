@@ -6,7 +6,8 @@
 //!    types of the bodies, which derive `ToSchema` under Harbor's names (`#[schema(as = …)]`);
 //! 2. list it in [`operations`], together with the others of its path;
 //! 3. `make reference` writes it into `docs/reference/openapi.json`, which a test compares;
-//! 4. if it changes something, give it a row in [`crate::audit`], which a test demands.
+//! 4. if it changes something, give it a row in [`crate::audit`], which a test demands;
+//! 5. say in `tests/it/access/table.rs` what it demands of its caller: everybody is let loose on it there.
 //!
 //! What all operations share is added by [`crate::openapi`]: parameters of the path, errors, sign-in, a list's headers.
 
