@@ -16,7 +16,7 @@ use axum::response::Response;
 use chrono::Utc;
 use http::StatusCode;
 use http::header::LOCATION;
-use metadata::{AuditEntry, AuditEvent};
+use metadata::{AuditEntry, AuditEvent, Project};
 use oci::Reference;
 use percent_encoding::percent_decode_str;
 use tracing::Instrument as _;
@@ -47,11 +47,13 @@ enum Named {
     Member,
     /// The endpoint whose number is in the path.
     Registry,
+    /// The robot whose number is in the path.
+    Robot,
 }
 
 /// What is recorded, by operation.
 #[rustfmt::skip]
-const RECORDED: [(&str, AuditEvent, Named); 23] = {
+const RECORDED: [(&str, AuditEvent, Named); 27] = {
     use AuditEvent as E;
     [
         ("createProject",          E::CreateProject,    Named::Told),
@@ -73,6 +75,10 @@ const RECORDED: [(&str, AuditEvent, Named); 23] = {
         ("updateUserPassword",     E::UpdateUser,       Named::User),
         ("setUserSysAdmin",        E::UpdateUser,       Named::User),
         ("deleteUser",             E::DeleteUser,       Named::User),
+        ("CreateRobot",            E::CreateRobot,      Named::Told),
+        ("UpdateRobot",            E::UpdateRobot,      Named::Robot),
+        ("RefreshSec",             E::UpdateRobot,      Named::Robot),
+        ("DeleteRobot",            E::DeleteRobot,      Named::Robot),
         ("createRegistry",         E::CreateRegistry,   Named::Told),
         ("updateRegistry",         E::UpdateRegistry,   Named::Registry),
         ("deleteRegistry",         E::DeleteRegistry,   Named::Registry),
@@ -83,7 +89,7 @@ const RECORDED: [(&str, AuditEvent, Named); 23] = {
 /// Those that change nothing, whatever their method is; and those whose event depends on what is asked, which the handler
 /// says.
 #[cfg(test)]
-const NOT_RECORDED: [&str; 2] = ["pingRegistry", "tryFilter"];
+const NOT_RECORDED: [&str; 3] = ["pingRegistry", "tryFilter", "setCliSecret"];
 
 /// Operations whose handler says which event they are.
 const DEPENDING: [(&str, AuditEvent); 2] = [
@@ -130,6 +136,7 @@ struct Told {
     /// Who asked; `None` while nobody has signed in.
     username: Option<String>,
     resource: Option<String>,
+    project: Option<(i64, Box<str>)>,
     event: Option<AuditEvent>,
 }
 
@@ -144,6 +151,11 @@ impl Trail {
     /// This is what it is about.
     pub(crate) fn about(&self, resource: &str) {
         self.lock().resource = Some(resource.to_owned());
+    }
+
+    /// It is done in this project, where the path does not say it.
+    pub(crate) fn within(&self, project: &Project) {
+        self.lock().project = Some((project.id, project.name.as_str().into()));
     }
 
     /// This is what is done, where the operation does not say it.
@@ -199,11 +211,12 @@ async fn write_down(
     address: IpAddr,
     status: StatusCode,
 ) {
-    let (username, told, event) = {
+    let (username, told, within, event) = {
         let mut facts = trail.lock();
         (
             facts.username.take(),
             facts.resource.take(),
+            facts.project.take(),
             facts.event.unwrap_or(event),
         )
     };
@@ -212,7 +225,7 @@ async fn write_down(
     };
     let is_success = status.is_success();
     let resource = shortened(told.or(about.resource).unwrap_or_default());
-    let mut project = about.project;
+    let mut project = within.or(about.project);
     if event == AuditEvent::CreateProject && is_success {
         let made = state.db().find_project(&resource).await.ok().flatten();
         project = made.map(|made| (made.id, made.name.as_str().into()));
@@ -337,6 +350,14 @@ impl About {
                 }
                 _ => text("mid"),
             },
+            Named::Robot => match number("robot_id") {
+                Some(id) => Some(
+                    robot_name(state, id)
+                        .await
+                        .unwrap_or_else(|| id.to_string()),
+                ),
+                None => text("robot_id"),
+            },
             Named::Registry => match number("id") {
                 Some(id) => {
                     let upstream = db.find_upstream(id).await.ok().flatten();
@@ -347,6 +368,11 @@ impl About {
         };
         Self { project, resource }
     }
+}
+
+async fn robot_name(state: &State, id: i64) -> Option<String> {
+    let robot = state.db().find_robot(id).await.ok().flatten()?;
+    state.auth().robot_name(&robot).await.ok()
 }
 
 #[cfg(test)]

@@ -58,7 +58,9 @@ pub(super) fn places(row: &Row) -> Range<usize> {
 
 /// By name, and where the path takes them, by number.
 pub(super) fn ways(row: &Row) -> &'static [By] {
-    let is_either = row.asked.contains("/projects/{P}") && !row.asked.contains("/repositories");
+    let takes_names_only = ["/repositories", "/logs", "/auditlog-exts"];
+    let is_either = row.asked.contains("/projects/{P}")
+        && !takes_names_only.iter().any(|part| row.asked.contains(part));
     match is_either {
         true => &[By::Name, By::Number],
         false => &[By::Name],

@@ -88,6 +88,7 @@ pub(super) fn rows() -> Vec<Row> {
     rows.extend(content());
     rows.extend(people());
     rows.extend(system());
+    rows.extend(log());
     rows.extend(registry_api());
     rows
 }
@@ -212,6 +213,29 @@ fn system() -> Vec<Row> {
         row(GET, "/registries/{id}/info", OfSystem(RegistryRead), "/registries/4711/info", 404),
         row(GET, "/replication/adapters", OfSystem(ReplicationAdapterList), "/replication/adapters", 200),
         row(GET, "/replication/adapterinfos", OfSystem(ReplicationAdapterList), "/replication/adapterinfos", 200),
+    ]
+}
+
+#[rustfmt::skip]
+fn log() -> Vec<Row> {
+    use Needs::*;
+    use SystemAction::*;
+    let schedule = "/system/purgeaudit/schedule";
+    let purge = "/system/purgeaudit/{purge_id}";
+    vec![
+        // Everybody reads what happened in the projects whose logs they may list, and be it in none.
+        row(GET, "/audit-logs", SignIn, "/audit-logs", 200),
+        row(GET, "/auditlog-exts", SignIn, "/auditlog-exts", 200),
+        row(GET, "/auditlog-exts/events", SignIn, "/auditlog-exts/events", 200),
+        row(GET, "/projects/{project}/logs", InProject(Action::LogList), "/projects/{P}/logs", 200),
+        row(GET, "/projects/{project}/auditlog-exts", InProject(Action::LogList), "/projects/{P}/auditlog-exts", 200),
+        row(GET, "/system/purgeaudit", OfSystem(PurgeAuditList), "/system/purgeaudit", 200),
+        row(GET, purge, OfSystem(PurgeAuditRead), "/system/purgeaudit/4711", 404),
+        row(PUT, purge, OfSystem(PurgeAuditStop), "/system/purgeaudit/4711", 404),
+        row(GET, "/system/purgeaudit/{purge_id}/log", OfSystem(PurgeAuditRead), "/system/purgeaudit/4711/log", 404),
+        row(GET, schedule, OfSystem(PurgeAuditRead), schedule, 200),
+        row(POST, schedule, OfSystem(PurgeAuditCreate), schedule, 400).with(json!({})),
+        row(PUT, schedule, OfSystem(PurgeAuditUpdate), schedule, 400).with(json!({})),
     ]
 }
 

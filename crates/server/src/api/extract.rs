@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
-use metadata::{AuditEvent, Visibility};
+use metadata::{AuditEvent, Project, Visibility};
 use oci::{Reference, RepositoryName, media_type};
 use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
@@ -58,6 +58,16 @@ impl Asked {
     /// Says for the audit log what the request is about, where only its body does.
     pub(super) fn about(&self, resource: &str) {
         self.trail.about(resource);
+    }
+
+    /// Says for the audit log in which project it is done, where the path does not.
+    pub(super) fn within(&self, project: &Project) {
+        self.trail.within(project);
+    }
+
+    /// Says for the audit log who did it, where nobody had signed in.
+    pub(super) fn done_by(&self, identity: &Identity) {
+        self.trail.by(identity);
     }
 
     /// Says for the audit log what is done, where the operation does not.

@@ -182,10 +182,13 @@ pub(super) async fn list(asked: Asked, paging: Paging) -> Result {
 )]
 pub(super) async fn create(asked: Asked, uri: Uri, Body(new): Body<NewRobot>) -> Result {
     asked.signed_in()?;
+    asked.about(&new.name);
     let place = match (new.level.as_str(), new.permissions.first()) {
         (PROJECT, Some(permission)) => {
             let project = &permission.namespace;
-            RobotPlace::Project(asked.named_project(Action::RobotCreate, project).await?)
+            let access = asked.named_project(Action::RobotCreate, project).await?;
+            asked.within(access.project());
+            RobotPlace::Project(access)
         }
         (PROJECT, None) => return Err(refused("bad request empty permission")),
         (SYSTEM, _) => RobotPlace::System(asked.system(SystemAction::RobotCreate).await?),
@@ -207,6 +210,7 @@ pub(super) async fn create(asked: Asked, uri: Uri, Body(new): Body<NewRobot>) ->
         .await;
     let made = made.map_err(Error::of_management)?;
     let robot = RobotBody::from(made.robot);
+    asked.about(&robot.name);
     let body = RobotCreated {
         id: robot.id,
         name: robot.name,
@@ -325,7 +329,11 @@ async fn place(
         Error::new(StatusCode::NOT_FOUND, harbor::NOT_FOUND, message)
     })?;
     Ok(match robot.project_id {
-        Some(id) => RobotPlace::Project(asked.numbered_project(action, id).await?),
+        Some(id) => {
+            let access = asked.numbered_project(action, id).await?;
+            asked.within(access.project());
+            RobotPlace::Project(access)
+        }
         None => RobotPlace::System(asked.system(system_action).await?),
     })
 }

@@ -205,6 +205,14 @@ pub(super) async fn create(asked: Asked, uri: Uri, Body(request): Body<UserReque
         .create_user(new, Utc::now())
         .await
         .map_err(|error| or_taken(taken, error))?;
+    // Whoever makes themselves a user is who did it.
+    if asked.caller.identity.is_anonymous() {
+        asked.done_by(&Identity::User {
+            id: user.id,
+            name: user.username,
+            is_sysadmin: false,
+        });
+    }
     Ok(created(&uri, user.id))
 }
 
