@@ -1,16 +1,19 @@
 //! Bodies: a blob's stream, and small documents read whole.
 
+use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::Stream;
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, Stream};
 use reqwest::Response;
 use tokio::time::{Instant, Sleep};
 
 use crate::figures::Counters;
+use crate::part::{Part, Rest};
 use crate::request::Turn;
 use crate::{Error, Limits, egress};
 
@@ -23,9 +26,18 @@ const DRIP_BYTES: usize = 16 * 1024;
 /// time-out while somebody waits for it.
 pub struct BlobStream {
     chunks: Pin<Box<dyn Stream<Item = reqwest::Result<Bytes>> + Send>>,
-    /// Bytes to come, where the answer said how many.
+    /// Bytes to come of this part, where the answer said how many.
     left: Option<u64>,
+    /// Where the next part begins, and the blob's end.
+    gap: Option<(u64, u64)>,
+    rest: Arc<Rest>,
+    /// How long the next part will be, once there is time for it.
+    planned: Option<u64>,
+    /// The next part, asked for.
+    opening: Option<BoxFuture<'static, Result<Part, Error>>>,
     pace: Pace,
+    /// Held while the body comes.
+    turn: Turn,
     is_over: bool,
 }
 
@@ -33,9 +45,11 @@ pub struct BlobStream {
 pub(crate) struct Pace {
     limits: Vec<Limits>,
     counters: Arc<Counters>,
-    /// Held while the body comes.
-    turn: Turn,
-    /// No chunk is read before it rings.
+    /// What was asked for last, where a blob is asked for in slices.
+    slice: Option<u64>,
+    /// Bytes to come that the limits know of already.
+    prepaid: u64,
+    /// No more is asked for, nor read beyond what is paid for, before it rings.
     pause: Option<Pin<Box<Sleep>>>,
     stall_timeout: Duration,
     /// The stall clock; made with the first wait, runs while waiting only: a reader that takes its time is not
@@ -52,18 +66,56 @@ impl Pace {
         stall_timeout: Duration,
         limits: [Option<&Limits>; 2],
         counters: Arc<Counters>,
-        turn: Turn,
     ) -> Self {
         Self {
             limits: limits.into_iter().flatten().cloned().collect(),
             counters,
-            turn,
+            slice: None,
+            prepaid: 0,
             pause: None,
             stall_timeout,
             clock: None,
             waiting_since: None,
             waited: Duration::ZERO,
             came: 0,
+        }
+    }
+
+    /// How much to ask for first, and at once: most blobs are no larger. `None`: there is no limit.
+    pub(crate) fn first_slice(&mut self) -> Option<u64> {
+        let slice = self.next_slice(u64::MAX);
+        self.pause = None;
+        slice
+    }
+
+    /// How much to ask for next of the `left` bytes, once the line has time for it.
+    fn next_slice(&mut self, left: u64) -> Option<u64> {
+        let slices = self.limits.iter();
+        let slice = slices.filter_map(|limits| limits.slice(self.slice)).min()?;
+        self.slice = Some(slice);
+        let asked = slice.min(left);
+        self.prepaid += asked;
+        self.pay(asked, |slot| slot.start);
+        Some(asked)
+    }
+
+    /// Of what is paid for, no more than `bytes` will come.
+    pub(crate) fn settle(&mut self, bytes: u64) {
+        let unused = self.prepaid.saturating_sub(bytes);
+        self.prepaid -= unused;
+        for limits in &self.limits {
+            limits.give_back(unused);
+        }
+    }
+
+    /// Pays for bytes, and pauses up to a moment of their slots on the lines.
+    fn pay(&mut self, bytes: u64, moment: fn(Range<Instant>) -> Instant) {
+        let now = Instant::now();
+        let slots = self.limits.iter();
+        let slots = slots.filter_map(|limits| limits.took(bytes, now));
+        let until = slots.map(moment).max();
+        if let Some(until) = until.filter(|until| *until > now) {
+            self.pause = Some(Box::pin(tokio::time::sleep_until(until)));
         }
     }
 
@@ -83,13 +135,10 @@ impl Pace {
         } else if self.waited >= self.stall_timeout {
             return Err(Error::Stalled);
         }
-        let until = self
-            .limits
-            .iter()
-            .filter_map(|limits| limits.took(bytes, now))
-            .max();
-        if let Some(until) = until.filter(|until| *until > now) {
-            self.pause = Some(Box::pin(tokio::time::sleep_until(until)));
+        let owed = (bytes as u64).saturating_sub(self.prepaid);
+        self.prepaid = self.prepaid.saturating_sub(bytes as u64);
+        if owed > 0 {
+            self.pay(owed, |slot| slot.end);
         }
         Ok(())
     }
@@ -119,13 +168,28 @@ impl Pace {
 }
 
 impl BlobStream {
-    pub(crate) fn new(response: Response, left: Option<u64>, pace: Pace) -> Self {
-        Self {
-            chunks: Box::pin(response.bytes_stream()),
-            left,
+    pub(crate) fn new(part: Part, rest: Rest, pace: Pace, turn: Turn) -> Self {
+        let mut stream = Self {
+            chunks: Box::pin(futures_util::stream::empty()),
+            left: None,
+            gap: None,
+            rest: Arc::new(rest),
+            planned: None,
+            opening: None,
             pace,
+            turn,
             is_over: false,
+        };
+        stream.go_on(part);
+        stream
+    }
+
+    fn go_on(&mut self, part: Part) {
+        (self.left, self.gap) = (part.left, part.gap());
+        if let Some(left) = part.left {
+            self.pace.settle(left);
         }
+        self.chunks = Box::pin(part.response.bytes_stream());
     }
 
     /// Takes note of a chunk.
@@ -138,6 +202,49 @@ impl BlobStream {
         self.left = Some(left.ok_or_else(|| Error::bad_answer("more bytes than it said"))?);
         Ok(chunk)
     }
+
+    /// The next chunk of this part; `None` at its end.
+    fn poll_part(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
+        if self.pace.prepaid == 0 && self.left != Some(0) {
+            ready!(self.pace.poll_pause(cx));
+        }
+        Poll::Ready(match self.chunks.as_mut().poll_next(cx) {
+            Poll::Ready(Some(Ok(chunk))) => Some(self.count(chunk)),
+            Poll::Ready(Some(Err(error))) => Some(Err(egress::of_transport(&error))),
+            Poll::Ready(None) => match self.left {
+                None | Some(0) => None,
+                Some(left) => Some(Err(Error::Cut {
+                    reason: format!("{left} bytes are missing"),
+                })),
+            },
+            Poll::Pending => {
+                ready!(self.pace.poll_clock(cx));
+                Some(Err(Error::Stalled))
+            }
+        })
+    }
+
+    /// Ready once the next part is on its way; `None`: there is none.
+    fn poll_gap(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<(), Error>>> {
+        let opening = match (&mut self.opening, self.gap) {
+            (Some(opening), _) => opening,
+            (None, None) => return Poll::Ready(None),
+            (None, Some((offset, total))) => {
+                let left = total - offset;
+                let pace = &mut self.pace;
+                let length = *self
+                    .planned
+                    .get_or_insert_with(|| pace.next_slice(left).unwrap_or(left));
+                ready!(pace.poll_pause(cx));
+                self.planned = None;
+                let slice = Arc::clone(&self.rest).slice(offset, length, total);
+                self.opening.insert(slice.boxed())
+            }
+        };
+        let part = ready!(opening.as_mut().poll(cx));
+        self.opening = None;
+        Poll::Ready(Some(part.map(|part| self.go_on(part))))
+    }
 }
 
 impl Stream for BlobStream {
@@ -148,26 +255,25 @@ impl Stream for BlobStream {
         if this.is_over {
             return Poll::Ready(None);
         }
-        ready!(this.pace.poll_pause(cx));
-        let item = match this.chunks.as_mut().poll_next(cx) {
-            Poll::Ready(Some(Ok(chunk))) => Some(this.count(chunk)),
-            Poll::Ready(Some(Err(error))) => Some(Err(egress::of_transport(&error))),
-            Poll::Ready(None) => match this.left {
-                None | Some(0) => None,
-                Some(left) => Some(Err(Error::Cut {
-                    reason: format!("{left} bytes are missing"),
-                })),
-            },
-            Poll::Pending => {
-                ready!(this.pace.poll_clock(cx));
-                Some(Err(Error::Stalled))
+        let item = loop {
+            if this.opening.is_none()
+                && let Some(item) = ready!(this.poll_part(cx))
+            {
+                break Some(item);
+            }
+            match ready!(this.poll_gap(cx)) {
+                Some(Ok(())) => {}
+                Some(Err(error)) => break Some(Err(error)),
+                None => break None,
             }
         };
         if !matches!(item, Some(Ok(_))) {
             // After the end or a failure nothing comes; the connection and the turn need not wait for our drop.
             this.is_over = true;
             this.chunks = Box::pin(futures_util::stream::empty());
-            this.pace.turn = Turn::default();
+            this.opening = None;
+            this.pace.settle(0);
+            this.turn = Turn::default();
         }
         Poll::Ready(item)
     }
@@ -177,6 +283,7 @@ impl std::fmt::Debug for BlobStream {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("BlobStream")
             .field("left", &self.left)
+            .field("gap", &self.gap)
             .field("is_over", &self.is_over)
             .finish_non_exhaustive()
     }

@@ -15,6 +15,7 @@ use crate::body::Pace;
 use crate::budget::Budget;
 use crate::egress::Ways;
 use crate::front::Front;
+use crate::part::Rest;
 use crate::provider::{self, docker_hub};
 use crate::request::{Answer, Request, Sender, Turn};
 use crate::{
@@ -284,27 +285,26 @@ impl Client {
         if let Some(behind) = self.behind().await? {
             return Box::pin(behind.blob(repository, digest, offset)).await;
         }
-        let request = self
-            .blob_request(Method::GET, repository, digest)?
-            .starting_at(offset);
         let turn = self.turn(Patience::Cold).await?;
         let sender = &self.inner.sender;
-        let asked = sender.send(&request);
-        let answer = sender
-            .within(Ask::Blob, self.answer_timeout(), &turn, asked)
-            .await?;
-        let place = Place::of(&answer, offset)?;
-        let pace = Pace::new(
-            self.inner.config.stall_timeout,
-            [Some(sender.limits()), self.project.as_ref()],
-            Arc::clone(sender.counters()),
-            turn,
-        );
-        let stream = BlobStream::new(answer.response, place.left, pace);
+        let limits = [Some(sender.limits()), self.project.as_ref()];
+        let stall_timeout = self.inner.config.stall_timeout;
+        let mut pace = Pace::new(stall_timeout, limits, Arc::clone(sender.counters()));
+        let part = match pace.first_slice() {
+            None => self.part(repository, digest, offset, None, &turn).await,
+            slice => match self.part(repository, digest, offset, slice, &turn).await {
+                // Of nothing there is no part.
+                Err(Error::Failed { status: 416 }) => {
+                    self.part(repository, digest, offset, None, &turn).await
+                }
+                part => part,
+            },
+        };
+        let part = part.inspect_err(|_| pace.settle(0))?;
         Ok(BlobBody {
-            start: place.start,
-            total: place.total,
-            stream,
+            start: part.start,
+            total: part.total,
+            stream: BlobStream::new(part, Rest::new(self, repository, digest), pace, turn),
         })
     }
 
@@ -405,7 +405,7 @@ impl Client {
         Ok(Request::new(method, url, pull_scope(repository)).accept(media_type::ACCEPT_MANIFESTS))
     }
 
-    fn blob_request(
+    pub(crate) fn blob_request(
         &self,
         method: Method,
         repository: &str,
@@ -432,49 +432,6 @@ impl fmt::Debug for Client {
             .field("name", &self.inner.name)
             .field("base", &base)
             .finish_non_exhaustive()
-    }
-}
-
-/// Which part of a blob an answer holds.
-struct Place {
-    start: u64,
-    left: Option<u64>,
-    total: Option<u64>,
-}
-
-impl Place {
-    fn of(answer: &Answer, offset: u64) -> Result<Self, Error> {
-        if answer.response.status() != http::StatusCode::PARTIAL_CONTENT {
-            let total = answer.content_length();
-            return Ok(Self {
-                start: 0,
-                left: total,
-                total,
-            });
-        }
-        let wrong = || Error::bad_answer("another range than the one asked for");
-        // `bytes first-last/total`, or `/*` (RFC 9110, 14.4).
-        let range = answer
-            .header("content-range")
-            .and_then(|header| header.strip_prefix("bytes "));
-        let (range, total) = range
-            .and_then(|range| range.split_once('/'))
-            .ok_or_else(wrong)?;
-        let (first, last) = range.split_once('-').ok_or_else(wrong)?;
-        let (first, last): (u64, u64) = (
-            first.parse().map_err(|_| wrong())?,
-            last.parse().map_err(|_| wrong())?,
-        );
-        let total: Option<u64> = total.parse().ok();
-        let is_to_the_end = total.is_none_or(|total| last.checked_add(1) == Some(total));
-        if first != offset || last < first || !is_to_the_end {
-            return Err(wrong());
-        }
-        Ok(Self {
-            start: first,
-            left: Some(last - first + 1),
-            total,
-        })
     }
 }
 

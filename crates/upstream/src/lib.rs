@@ -13,6 +13,7 @@ mod limits;
 mod listing;
 mod names;
 mod options;
+mod part;
 mod ping;
 
 mod body;

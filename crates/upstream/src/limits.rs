@@ -1,6 +1,7 @@
 //! How much of an upstream is used at once: requests under way, and bytes per second. One set for an endpoint, one
 //! for a project; a request heeds both. What is served from the cache knows of neither.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -12,6 +13,10 @@ use crate::Error;
 
 /// What an idle line may catch up with at once: enough to keep it busy between two chunks, too little to notice.
 const BURST: Duration = Duration::from_millis(250);
+/// What is asked for of a blob first on a limited line: the whole of most configurations, and little of a layer.
+const FIRST_SLICE: u64 = 64 * 1024;
+/// And at least, however slow the line is.
+const LEAST_SLICE: u64 = 16 * 1024;
 /// A semaphore's own bound, in what a configuration can hold.
 const MOST_SLOTS: u32 = 100_000;
 
@@ -79,9 +84,21 @@ impl Limits {
         }
     }
 
-    /// Takes note of bytes that came. The time before which no more should be read.
-    pub(crate) fn took(&self, bytes: usize, now: Instant) -> Option<Instant> {
+    /// Takes note of bytes that came, or will be asked for: when the line has time for them, and until when.
+    pub(crate) fn took(&self, bytes: u64, now: Instant) -> Option<Range<Instant>> {
         self.0.bucket.as_ref().map(|bucket| bucket.take(bytes, now))
+    }
+
+    /// Of what was asked for, so much will not come.
+    pub(crate) fn give_back(&self, bytes: u64) {
+        if let Some(bucket) = &self.0.bucket {
+            bucket.give_back(bytes);
+        }
+    }
+
+    /// How much of a blob to ask for at once, after `before`. `None`: all of it.
+    pub(crate) fn slice(&self, before: Option<u64>) -> Option<u64> {
+        self.0.bucket.as_ref().map(|bucket| bucket.slice(before))
     }
 
     pub(crate) fn in_use(&self) -> InUse {
@@ -119,8 +136,8 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// A line of so many bytes per second. Each chunk takes its time on it, one after the other, so that many streams
-/// share it evenly.
+/// A line of so many bytes per second. What is asked for takes its time on it, one after the other, so that many
+/// streams share it evenly.
 struct Bucket {
     bytes_per_second: f64,
     /// When the line is free again.
@@ -136,14 +153,37 @@ impl Bucket {
         }
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "chunks are small")]
-    fn take(&self, bytes: usize, now: Instant) -> Instant {
+    fn take(&self, bytes: u64, now: Instant) -> Range<Instant> {
         let mut free_at = self.free_at.lock().unwrap_or_else(PoisonError::into_inner);
         let earliest = now.checked_sub(BURST).unwrap_or(now);
         let start = free_at.map_or(earliest, |free_at| free_at.max(earliest));
-        let end = start + Duration::from_secs_f64(bytes as f64 / self.bytes_per_second);
+        let end = start + self.time_of(bytes);
         *free_at = Some(end);
-        end
+        start..end
+    }
+
+    fn give_back(&self, bytes: u64) {
+        let mut free_at = self.free_at.lock().unwrap_or_else(PoisonError::into_inner);
+        *free_at = free_at.and_then(|free_at| free_at.checked_sub(self.time_of(bytes)));
+    }
+
+    /// Twice as much each time, up to what the line carries in a second: fewer requests than one a second would not
+    /// hide how long each takes to be answered.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "it was made of a whole number"
+    )]
+    fn slice(&self, before: Option<u64>) -> u64 {
+        let most = (self.bytes_per_second as u64).max(LEAST_SLICE);
+        before
+            .map_or(FIRST_SLICE, |before| before.saturating_mul(2))
+            .min(most)
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "less than a second's bytes")]
+    fn time_of(&self, bytes: u64) -> Duration {
+        Duration::from_secs_f64(bytes as f64 / self.bytes_per_second)
     }
 }
 
@@ -158,7 +198,7 @@ mod tests {
         let start = Instant::now();
         let mut now = start;
         for chunk in 1..=40u32 {
-            now = now.max(bucket.take(256 * 1024, now));
+            now = now.max(bucket.take(256 * 1024, now).end);
             let expected = Duration::from_millis(250) * chunk - BURST;
             assert!(
                 (now - start).abs_diff(expected) < Duration::from_millis(1),
@@ -173,8 +213,33 @@ mod tests {
         let start = Instant::now();
         bucket.take(1024 * 1024, start);
         let later = start + Duration::from_secs(100);
-        let end = bucket.take(1024 * 1024, later);
-        assert_eq!(end, later + Duration::from_secs(1) - BURST);
+        let slot = bucket.take(1024 * 1024, later);
+        assert_eq!(slot.start, later - BURST);
+        assert_eq!(slot.end, later + Duration::from_secs(1) - BURST);
+    }
+
+    #[test]
+    fn slices_grow_to_what_the_line_carries_in_a_second() {
+        let slices = |kilobits: u64| {
+            let bucket = Bucket::new(kilobits);
+            let next = |before: &u64| Some(bucket.slice(Some(*before)));
+            let first = Some(bucket.slice(None));
+            let all = std::iter::successors(first, next).map(|bytes| bytes / 1024);
+            all.take(6).collect::<Vec<_>>()
+        };
+        assert_eq!(slices(8192), [64, 128, 256, 512, 1024, 1024]);
+        assert_eq!(slices(256), [32, 32, 32, 32, 32, 32]);
+        assert_eq!(slices(1), [16, 16, 16, 16, 16, 16]);
+    }
+
+    #[test]
+    fn what_does_not_come_costs_nothing() {
+        let bucket = Bucket::new(8192);
+        let start = Instant::now();
+        bucket.take(1024 * 1024, start);
+        bucket.give_back(512 * 1024);
+        let slot = bucket.take(512 * 1024, start);
+        assert_eq!(slot.end, start + Duration::from_secs(1) - BURST);
     }
 
     #[tokio::test(start_paused = true)]

@@ -96,12 +96,14 @@ impl Request {
         self
     }
 
-    /// The bytes from `offset` on.
-    pub(crate) fn starting_at(mut self, offset: u64) -> Self {
-        if let Some(value) = (offset > 0)
-            .then(|| HeaderValue::from_str(&format!("bytes={offset}-")).ok())
-            .flatten()
-        {
+    /// The bytes from `offset` on, or `length` of them.
+    pub(crate) fn of_part(mut self, offset: u64, length: Option<u64>) -> Self {
+        let range = match length {
+            Some(length) => format!("bytes={offset}-{}", offset.saturating_add(length) - 1),
+            None if offset > 0 => format!("bytes={offset}-"),
+            None => return self,
+        };
+        if let Ok(value) = HeaderValue::from_str(&range) {
             self.headers.insert(header::RANGE, value);
         }
         self

@@ -106,6 +106,74 @@ async fn many_bodies_share_the_bandwidth_of_their_endpoint() {
     );
 }
 
+/// A client of a line that carries a mebibyte in a second.
+fn limited(fake: &FakeUpstream) -> Client {
+    let options = Options {
+        bandwidth_kb: Some(8192),
+        ..Options::default()
+    };
+    client(with_options(fake, options))
+}
+
+/// The ranges of blobs that were asked for, in order.
+fn ranges(fake: &FakeUpstream) -> Vec<Option<String>> {
+    let seen = fake.requests().into_iter();
+    let blobs = seen.filter(|seen| seen.path.contains("/blobs/"));
+    blobs.map(|seen| seen.range).collect()
+}
+
+#[tokio::test]
+async fn by_a_limited_line_no_more_is_asked_for_than_it_carries() {
+    let fake = FakeUpstream::start().await;
+    let bytes: Vec<u8> = (0..300 * 1024_u32).map(|at| (at % 251) as u8).collect();
+    let digest = fake.push_blob("a", bytes.clone());
+    let start = Instant::now();
+    let body = limited(&fake).blob("a", &digest, 0).await.unwrap();
+    assert_eq!((body.start, body.total), (0, Some(300 * 1024)));
+    let (came, error) = drain(body).await;
+    assert_eq!((came == bytes, error), (true, None));
+    let asked = ["bytes=0-65535", "bytes=65536-196607", "bytes=196608-307199"];
+    assert_eq!(ranges(&fake), asked.map(|range| Some(range.to_owned())));
+    // The first two take 192 ms of the line, and it had saved up 250.
+    assert!(start.elapsed() < Duration::from_secs(1));
+    fake.clear();
+    let body = limited(&fake).blob("a", &digest, 200_000).await.unwrap();
+    let (came, error) = drain(body).await;
+    assert_eq!((came == bytes[200_000..], error), (true, None));
+    let asked = ["bytes=200000-265535", "bytes=265536-307199"];
+    assert_eq!(ranges(&fake), asked.map(|range| Some(range.to_owned())));
+}
+
+#[tokio::test]
+async fn a_registry_without_ranges_is_read_slowly_instead() {
+    let fake = FakeUpstream::start().await;
+    let digest = blobs(&fake, 1, 1024 * 1024).remove(0);
+    fake.set_mode(Mode::NoRange);
+    let start = Instant::now();
+    assert_eq!(fetch(&limited(&fake), &digest).await, 1024 * 1024);
+    assert_eq!(ranges(&fake).len(), 1);
+    // All but the burst and the last chunk.
+    assert!(start.elapsed() > Duration::from_millis(400));
+}
+
+#[tokio::test]
+async fn of_nothing_there_are_no_slices() {
+    let fake = FakeUpstream::start().await;
+    let digest = fake.push_blob("a", Vec::new());
+    assert_eq!(fetch(&limited(&fake), &digest).await, 0);
+}
+
+#[tokio::test]
+async fn slices_that_stop_coming_are_an_error_and_no_shorter_blob() {
+    let fake = FakeUpstream::start().await;
+    let digest = blobs(&fake, 1, 1024 * 1024).remove(0);
+    let client = limited(&fake);
+    let body = client.blob("a", &digest, 0).await.unwrap();
+    fake.delete_blob("a", &digest);
+    let (came, error) = drain(body).await;
+    assert_eq!((came.len(), error), (64 * 1024, Some(Error::NotFound)));
+}
+
 #[tokio::test]
 async fn a_body_that_drips_is_given_up() {
     let fake = FakeUpstream::start().await;
