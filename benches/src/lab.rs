@@ -23,6 +23,8 @@ pub(crate) struct Sizes {
     pub(crate) layer_bytes: u64,
     /// The blob of a stampede.
     pub(crate) stampede_bytes: u64,
+    /// One of the layers that come by a limited line.
+    pub(crate) limited_bytes: u64,
     /// The blob that is read hot, and the blob that is pushed.
     pub(crate) large_bytes: u64,
     /// One of the four files on the slow disk.
@@ -41,6 +43,7 @@ impl Sizes {
             rounds: 3,
             layer_bytes: 128 * MIB,
             stampede_bytes: 256 * MIB,
+            limited_bytes: MIB,
             large_bytes: GIB,
             slow_bytes: 256 * MIB,
             window: Duration::from_secs(2),
@@ -55,6 +58,7 @@ impl Sizes {
             rounds: 1,
             layer_bytes: 8 * MIB,
             stampede_bytes: 16 * MIB,
+            limited_bytes: MIB / 8,
             large_bytes: 64 * MIB,
             slow_bytes: 32 * MIB,
             window: Duration::from_millis(500),

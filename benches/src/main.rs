@@ -26,7 +26,7 @@ const USAGE: &str = "benches [--quick] [--only ROWS] [--write FILE] [--roadstead
 
   --quick             small sizes and one round: shows that the benchmark runs, not how fast anything is
   --only ROWS         a comma-separated choice of: cold, stampede, hot, manifests, audit, push, start,
-                      slow-disk
+                      bandwidth, slow-disk
   --write FILE        put the tables between the two markers of this Markdown file
   --roadstead BINARY  the binary to measure (target/release/roadstead)
 ";
@@ -68,6 +68,7 @@ async fn run(options: Options) -> Result<()> {
         let outcome = match name {
             "cold" => rows::cold::measure(&lab, &mut report).await,
             "stampede" => rows::stampede::measure(&lab, &mut report).await,
+            "bandwidth" => rows::bandwidth::measure(&lab, &mut report).await,
             "hot" => rows::hot::measure(&lab, &mut report).await,
             "manifests" => rows::manifests::measure(&lab, &mut report).await,
             "audit" => rows::audit::measure(&lab, &mut report).await,
@@ -86,9 +87,10 @@ async fn run(options: Options) -> Result<()> {
     }
 }
 
-const ROWS: [(&str, &str); 8] = [
+const ROWS: [(&str, &str); 9] = [
     ("cold", "cold pull against going direct"),
     ("stampede", "many clients, one cold blob"),
+    ("bandwidth", "a bandwidth limit, and a hit beside it"),
     ("hot", "hot blobs, plain and TLS"),
     ("manifests", "manifest requests per second"),
     ("audit", "what 5,000 audited pulls a second write"),

@@ -10,11 +10,13 @@ use std::time::Duration;
 
 use anyhow::Result;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 const PIECE_BYTES: usize = 128 * 1024;
+/// All that a meter holds back of a connection, or little more: the kernel doubles it.
+const METER_BUFFER_BYTES: u32 = 4 * 1024;
 /// Time that was not used may be made up for, up to this: tokio's timer wakes a millisecond late.
 const BURST: Duration = Duration::from_millis(10);
 
@@ -27,6 +29,7 @@ pub(crate) struct Relay {
 
 struct Wire {
     bytes_per_second: Option<u64>,
+    piece_bytes: usize,
     /// When the wire is free again; all connections share it.
     free_at: Mutex<Instant>,
     bytes: AtomicU64,
@@ -35,9 +38,34 @@ struct Wire {
 impl Relay {
     pub(crate) async fn start(upstream: SocketAddr, bytes_per_second: Option<u64>) -> Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        Self::on(listener, upstream, bytes_per_second, PIECE_BYTES)
+    }
+
+    /// One that holds nothing back itself. What another has counted may wait in its own buffers, a megabyte and more
+    /// for each connection; what this has counted is at the other end of the wire, or nearly.
+    pub(crate) fn meter(upstream: SocketAddr) -> Result<Self> {
+        let socket = TcpSocket::new_v4()?;
+        // Accepted sockets have it from their listener.
+        socket.set_send_buffer_size(METER_BUFFER_BYTES)?;
+        socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
+        Self::on(
+            socket.listen(1024)?,
+            upstream,
+            None,
+            METER_BUFFER_BYTES as usize,
+        )
+    }
+
+    fn on(
+        listener: TcpListener,
+        upstream: SocketAddr,
+        bytes_per_second: Option<u64>,
+        piece_bytes: usize,
+    ) -> Result<Self> {
         let address = listener.local_addr()?;
         let wire = Arc::new(Wire {
             bytes_per_second,
+            piece_bytes,
             free_at: Mutex::new(Instant::now()),
             bytes: AtomicU64::new(0),
         });
@@ -86,7 +114,7 @@ impl Wire {
             let _ = to_upstream.shutdown().await;
         };
         let down = async {
-            let mut piece = vec![0; PIECE_BYTES];
+            let mut piece = vec![0; self.piece_bytes];
             while let Ok(read @ 1..) = from_upstream.read(&mut piece).await {
                 self.pass(read as u64).await;
                 if to_client.write_all(&piece[..read]).await.is_err() {

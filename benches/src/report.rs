@@ -54,6 +54,7 @@ pub(crate) fn order(round: usize, count: usize) -> impl Iterator<Item = usize> {
 pub(crate) enum Goal {
     AtMost(f64),
     AtLeast(f64),
+    Between(f64, f64),
 }
 
 /// Everything a run found.
@@ -69,6 +70,10 @@ impl Report {
         let (wanted, is_reached) = match goal {
             Goal::AtMost(most) => (format!("at most {most}{unit}"), value <= most),
             Goal::AtLeast(least) => (format!("at least {least}{unit}"), value >= least),
+            Goal::Between(least, most) => (
+                format!("{least} to {most}{unit}"),
+                (least..=most).contains(&value),
+            ),
         };
         let verdict = if is_reached { "reached" } else { "**missed**" };
         let digits = if value.abs() < 100.0 { 2 } else { 0 };

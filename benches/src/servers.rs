@@ -33,6 +33,8 @@ pub(crate) enum Role {
     Hosted,
     /// Of this upstream.
     Proxy(SocketAddr),
+    /// The same with Roadstead's limit on the endpoint, in kilobits per second.
+    Limited(SocketAddr, u64),
 }
 
 /// Starts Roadstead on a data folder. `role` chooses the project that [`Server::repository`] names.
@@ -59,10 +61,16 @@ async fn roadstead_with(
 ) -> Result<Server> {
     let address = free_address()?;
     // Where nothing is proxied the endpoint points at a port nobody answers: the process starts all the same.
-    let (prefix, upstream) = match role {
-        Role::Hosted => ("hosted/", address),
-        Role::Proxy(upstream) => ("cache/", upstream),
+    let (prefix, upstream, bandwidth_kb) = match role {
+        Role::Hosted => ("hosted/", address, None),
+        Role::Proxy(upstream) => ("cache/", upstream, None),
+        Role::Limited(upstream, kilobits) => ("cache/", upstream, Some(kilobits)),
     };
+    let mut endpoint =
+        json!({"name": "up", "type": "docker-registry", "url": format!("http://{upstream}")});
+    if let Some(kilobits) = bandwidth_kb {
+        endpoint["options"] = json!({"bandwidth_kb": kilobits});
+    }
     let listen = match wire {
         Wire::Plain => json!({"http": {"address": "127.0.0.1", "port": address.port()}}),
         Wire::Tls => json!({"https": {
@@ -74,7 +82,7 @@ async fn roadstead_with(
         "harbor_admin_password": PASSWORD,
         "data_volume": data,
         "log": {"level": "warning"},
-        "registries": [{"name": "up", "type": "docker-registry", "url": format!("http://{upstream}")}],
+        "registries": [endpoint],
         "projects": [
             {"name": "cache", "public": true, "registry": "up", "revalidate_after": "10m"},
             {"name": "hosted", "public": true},
@@ -98,7 +106,7 @@ async fn roadstead_with(
     target.authorization = match role {
         Role::Hosted => Some(format!("Basic {credentials}")),
         // Pulls from a public project carry no credentials.
-        Role::Proxy(_) => None,
+        Role::Proxy(_) | Role::Limited(..) => None,
     };
     Ok(Server {
         target,
