@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use http::Method;
 use oci::Digest;
 use serde_json::{Value, json};
-use tests::fake::FakeUpstream;
+use tests::fake::{FakeUpstream, Mode};
 use tests::{Client, Setup, TestServer};
 
 const LAYER: &[u8] = b"what the first account may have";
@@ -153,4 +153,56 @@ async fn what_one_account_fetched_is_not_served_where_another_is_refused() {
     assert_eq!(kept.outcome(), "hit");
     let shown: Value = admin.get(&path).await.expect(200).json();
     assert_eq!(shown["credential"]["access_key"], "second");
+}
+
+#[tokio::test]
+async fn what_is_being_fetched_is_joined_by_nobody_who_asks_another_registry_or_as_another_account()
+{
+    let (upstream, elsewhere) = (FakeUpstream::start().await, FakeUpstream::start().await);
+    upstream.require_basic("first", "one");
+    let image = upstream.push_image("app", "v1", &[LAYER.to_vec()]);
+    let other = elsewhere.push_image("app", "v2", &[b"another layer".to_vec()]);
+    let layer = &image.layer_digests[0];
+    let (server, path) = edited(&upstream).await;
+    let (admin, client) = (server.admin(), server.anonymous());
+    for project in ["hub", "beside"] {
+        let repository = format!("{project}/app");
+        client.manifest(&repository, "v1").await.expect(200);
+    }
+    // A layer on its way, and a tag that nobody answers for.
+    upstream.set_mode_for("/blobs/", Mode::Gate);
+    upstream.set_mode_for("/manifests/v2", Mode::Hang);
+    let layer_path = format!("/v2/hub/app/blobs/{layer}");
+    let first = client.request(Method::GET, &layer_path).send();
+    let first = first.await.expect("headers come before the bytes");
+    let waiting = client.clone();
+    let waiting = tokio::spawn(async move { waiting.manifest("hub/app", "v2").await });
+    upstream.requests_are("GET", "/manifests/v2", 1).await;
+
+    // The same account in other words joins both; another one is refused, and told so at once.
+    let change = json!({ "description": "still the first" });
+    admin.put(&path, &change).await.expect(200);
+    let joined = client.request(Method::GET, &layer_path).send().await;
+    let joined = joined.expect("headers come before the bytes");
+    assert_eq!(joined.headers()["x-roadstead-cache"], "joined");
+    let change = json!({ "access_key": "second", "access_secret": "two" });
+    admin.put(&path, &change).await.expect(200);
+    for repository in ["hub/app", "beside/app"] {
+        client.blob(repository, layer).await.expect(403);
+    }
+    let change = json!({ "url": elsewhere.url() });
+    admin.put(&path, &change).await.expect(200);
+    client.blob("hub/app", layer).await.expect(404);
+    let moved = client.manifest("hub/app", "v2").await.expect(200);
+    assert_eq!(moved.body, other.manifest);
+
+    // Who had asked before the edits gets what was asked for.
+    upstream.release_all();
+    for pull in [first, joined] {
+        assert_eq!(pull.bytes().await.expect("all of it"), LAYER);
+    }
+    server.settled().await;
+    // It is no word of the registry that is asked now.
+    client.blob("beside/app", layer).await.expect(404);
+    waiting.abort();
 }

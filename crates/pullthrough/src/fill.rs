@@ -14,13 +14,18 @@ use upstream::BlobBody as UpstreamBody;
 
 use crate::{Engine, Error, Origin, manifest};
 
-/// Fills in flight, by upstream and digest.
+/// Fills in flight, by upstream as it is asked, and digest: what one credential fetches is joined by nobody who asks with
+/// another.
 #[derive(Default)]
 pub(crate) struct Fills {
     running: Mutex<HashMap<Key, Arc<Fill>>>,
 }
 
-type Key = (i64, Digest);
+type Key = (i64, DateTime<Utc>, Digest);
+
+fn key(origin: &Origin, digest: &Digest) -> Key {
+    (origin.client.id(), origin.asked_since, digest.clone())
+}
 
 /// One upstream body on its way into storage.
 pub(crate) struct Fill {
@@ -55,9 +60,7 @@ impl Fills {
 
     /// The fill in flight for `digest`, with its repository at the upstream.
     pub(crate) fn find(&self, origin: &Origin, digest: &Digest) -> Option<Arc<Fill>> {
-        self.lock()
-            .get(&(origin.client.id(), digest.clone()))
-            .cloned()
+        self.lock().get(&key(origin, digest)).cloned()
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Key, Arc<Fill>>> {
@@ -106,7 +109,7 @@ impl Engine {
         digest: &Digest,
         size: Option<u64>,
     ) -> (Arc<Fill>, bool) {
-        let key = (origin.client.id(), digest.clone());
+        let key = key(origin, digest);
         let mut running = self.fills.lock();
         if let Some(fill) = running.get(&key) {
             return (fill.clone(), false);

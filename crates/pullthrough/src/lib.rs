@@ -17,6 +17,7 @@ mod through;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use oci::RepositoryName;
 use tokio_util::task::TaskTracker;
 
@@ -51,6 +52,8 @@ impl Default for Config {
 pub struct Origin {
     /// The other registry.
     pub client: upstream::Client,
+    /// Since when it is that registry, asked with that credential. What was asked before answers no request of now.
+    pub asked_since: DateTime<Utc>,
     /// The repository here; its path is its name there.
     pub repository: RepositoryName,
     /// The project it belongs to.
@@ -64,7 +67,15 @@ impl Origin {
     fn remote(&self) -> &str {
         self.repository.path()
     }
+
+    /// The repository as it is asked now.
+    fn asked(&self) -> Asked {
+        (self.repository.clone(), self.asked_since)
+    }
 }
+
+/// A repository, and since when it is asked as it is: what two requests must have in common to share an answer.
+type Asked = (RepositoryName, DateTime<Utc>);
 
 /// What answered a request, told in its response headers and counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,7 +103,7 @@ struct Engine {
     config: Config,
     local: Local,
     fills: fill::Fills,
-    manifests: flight::Flights<(RepositoryName, String), Result<Resolved, Error>>,
+    manifests: flight::Flights<(Asked, String), Result<Resolved, Error>>,
     listings: listing::Listings,
     /// Fetches outlive the clients that began them; this is who owns them.
     tasks: TaskTracker,

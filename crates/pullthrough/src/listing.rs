@@ -7,20 +7,20 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use moka::sync::Cache;
-use oci::{Descriptor, Digest, RepositoryName};
+use oci::{Descriptor, Digest};
 
 use crate::flight::Flights;
 use crate::freshness::UpstreamState;
-use crate::{Error, Origin, PullThrough, manifest};
+use crate::{Asked, Error, Origin, PullThrough, manifest};
 
 /// Memory for lists, in bytes, for tags and for referrers each.
 const CAPACITY_BYTES: u64 = 4 * 1024 * 1024;
 
 pub(crate) struct Listings {
     ttl: Duration,
-    tags: Cache<RepositoryName, Known<String>>,
-    asking: Flights<RepositoryName, Result<Known<String>, Error>>,
-    referrers: Cache<(RepositoryName, Digest), Known<Descriptor>>,
+    tags: Cache<Asked, Known<String>>,
+    asking: Flights<Asked, Result<Known<String>, Error>>,
+    referrers: Cache<(Asked, Digest), Known<Descriptor>>,
 }
 
 /// A list as upstream gave it.
@@ -32,7 +32,7 @@ struct Known<T> {
 
 impl Listings {
     pub(crate) fn new(ttl: Duration) -> Self {
-        let weigh_tags = |_: &RepositoryName, known: &Known<String>| {
+        let weigh_tags = |_: &Asked, known: &Known<String>| {
             weight(
                 known
                     .items
@@ -41,9 +41,8 @@ impl Listings {
                     .sum(),
             )
         };
-        let weigh_referrers = |_: &(RepositoryName, Digest), known: &Known<Descriptor>| {
-            weight(known.items.len() * 1024)
-        };
+        let weigh_referrers =
+            |_: &(Asked, Digest), known: &Known<Descriptor>| weight(known.items.len() * 1024);
         Self {
             ttl,
             tags: Cache::builder()
@@ -90,7 +89,7 @@ impl PullThrough {
             .list_tags(&origin.repository, None, None)
             .await?;
         let listings = &self.0.listings;
-        let key = origin.repository.clone();
+        let key = origin.asked();
         let known = listings.tags.get(&key);
         let upstream = match known {
             Some(known) if known.is_fresh(listings.ttl) => known.items,
@@ -121,13 +120,9 @@ impl PullThrough {
             tags.map(Known::new)
                 .map_err(|error| list_error(&asked, error))
         };
-        let asking = listings
-            .asking
-            .join(&self.0.tasks, origin.repository.clone(), ask);
+        let asking = listings.asking.join(&self.0.tasks, origin.asked(), ask);
         let known = asking.await.1.unwrap_or(Err(Error::Abandoned))?;
-        listings
-            .tags
-            .insert(origin.repository.clone(), known.clone());
+        listings.tags.insert(origin.asked(), known.clone());
         Ok(known.items)
     }
 
@@ -175,7 +170,7 @@ impl PullThrough {
         now: DateTime<Utc>,
     ) -> Arc<Vec<Descriptor>> {
         let listings = &self.0.listings;
-        let key = (origin.repository.clone(), digest.clone());
+        let key = (origin.asked(), digest.clone());
         let known = listings.referrers.get(&key);
         if let Some(known) = known.as_ref().filter(|known| known.is_fresh(listings.ttl)) {
             return known.items.clone();

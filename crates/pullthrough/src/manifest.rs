@@ -109,7 +109,7 @@ impl PullThrough {
         reference: String,
         fetch: impl Future<Output = Result<Resolved, Error>> + Send + 'static,
     ) -> Result<Resolved, Error> {
-        let key = (origin.repository.clone(), reference);
+        let key = (origin.asked(), reference);
         let (role, resolved) = self.0.manifests.join(&self.0.tasks, key, fetch).await;
         let mut resolved = resolved.unwrap_or(Err(Error::Abandoned))?;
         if role == Role::Follower && resolved.outcome == Outcome::Filled {

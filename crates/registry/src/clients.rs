@@ -94,14 +94,26 @@ impl Clients {
 impl Registry {
     /// The client for an endpoint.
     pub(crate) async fn client(&self, upstream_id: i64) -> Result<Client> {
+        let (client, _) = self.client_and_since(upstream_id).await?;
+        Ok(client)
+    }
+
+    /// The client for an endpoint, and since when it is that registry, asked with that credential.
+    pub(crate) async fn client_and_since(
+        &self,
+        upstream_id: i64,
+    ) -> Result<(Client, DateTime<Utc>)> {
         let upstream = self.db().find_upstream(upstream_id).await?;
         let upstream =
             upstream.ok_or_else(|| Error::NotFound(format!("registry {upstream_id} not found")))?;
-        if let Some(client) = self.0.clients.made_for(&upstream) {
-            return Ok(client);
-        }
-        let client = self.make_client(&upstream)?;
-        Ok(self.0.clients.keep(&upstream, client))
+        let client = match self.0.clients.made_for(&upstream) {
+            Some(client) => client,
+            None => {
+                let client = self.make_client(&upstream)?;
+                self.0.clients.keep(&upstream, client)
+            }
+        };
+        Ok((client, upstream.trusted_since))
     }
 
     /// The client for an endpoint, where one has been needed.

@@ -158,7 +158,7 @@ impl Registry {
         let Some(upstream_id) = project.upstream_id else {
             return Ok(Kind::Hosted(name.clone()));
         };
-        let client = self.client(upstream_id).await?;
+        let (client, asked_since) = self.client_and_since(upstream_id).await?;
         // Docker Hub's own images may be named without their namespace. Harbor redirects; clients that follow no
         // redirects fail on that, so the name is completed here.
         let repository = if client.is_docker_hub() && !name.path().contains('/') {
@@ -174,6 +174,7 @@ impl Registry {
         let policy = pull::policy(&project.metadata);
         Ok(Kind::Proxied(Origin {
             client,
+            asked_since,
             repository,
             project_id: project.id,
             policy,
