@@ -18,7 +18,7 @@ pub use challenge::Challenge;
 pub use descriptor::{Descriptor, Platform};
 pub use digest::{Algorithm, Digest, DigestError, Hasher};
 pub use error_code::ErrorCode;
-pub use manifest::{MAX_MANIFEST_BYTES, Manifest, ManifestError, ManifestKind};
+pub use manifest::{MAX_MANIFEST_BYTES, Manifest, ManifestError, ManifestKind, check_parts};
 pub use name::{NameError, Reference, RepositoryName, Tag};
 pub use range::{ByteRange, Satisfied, content_range_start};
 pub use route::{Route, RouteError};

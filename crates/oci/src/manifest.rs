@@ -10,6 +10,10 @@ use crate::{Algorithm, Descriptor, Digest, media_type};
 /// The largest manifest taken or fetched (distribution specification: at least 4 MiB).
 pub const MAX_MANIFEST_BYTES: usize = 4 * 1024 * 1024;
 
+/// The most members of objects and lists, together, in a document that is read into memory. The largest manifest of
+/// nothing but descriptors has half as many. Without this bound a list of empty strings would take ten times its text in memory.
+const MAX_PARTS: usize = 250_000;
+
 /// A manifest, byte for byte as it came, with what its bytes say. It cannot exist unparsed.
 #[derive(Clone, Debug)]
 pub struct Manifest {
@@ -58,9 +62,14 @@ impl Manifest {
         if bytes.len() > MAX_MANIFEST_BYTES {
             return Err(ManifestError::TooLarge);
         }
+        check_parts(&bytes)?;
         let document: Document = serde_json::from_slice(&bytes)
             .map_err(|error| ManifestError::NotJson(error.to_string()))?;
         let media_type = document.effective_type(content_type)?;
+        // It will be a header, and a row in a list.
+        if !media_type::is_type(&media_type) {
+            return Err(ManifestError::NoType(media_type));
+        }
         let missing = |field| ManifestError::Missing {
             media_type: media_type.clone(),
             field,
@@ -157,6 +166,19 @@ impl Manifest {
     }
 }
 
+/// Whether a document in JSON is of so few parts that it may be read into memory.
+///
+/// # Errors
+/// [`ManifestError::TooManyParts`] where not.
+pub fn check_parts(bytes: &[u8]) -> Result<(), ManifestError> {
+    // Commas in texts count too. No manifest has as many of those.
+    let parts = bytes.iter().filter(|byte| **byte == b',').count();
+    match parts > MAX_PARTS {
+        true => Err(ManifestError::TooManyParts),
+        false => Ok(()),
+    }
+}
+
 /// Only what is needed of a manifest; everything else stays in its bytes.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -188,11 +210,11 @@ impl Document {
                 })
             }
             (Some(claimed), Some(own))
-                if is_known(own) && !is_known(&claimed) && is_vague(&claimed) =>
+                if is_known(own) && !is_known(&claimed) && media_type::is_vague(&claimed) =>
             {
                 Ok(own.clone())
             }
-            (Some(claimed), None) if is_vague(&claimed) => Ok(self.guess().to_owned()),
+            (Some(claimed), None) if media_type::is_vague(&claimed) => Ok(self.guess().to_owned()),
             (Some(claimed), _) => Ok(claimed),
             (None, Some(own)) => Ok(own.clone()),
             (None, None) => Ok(self.guess().to_owned()),
@@ -215,20 +237,18 @@ fn is_known(media_type: &str) -> bool {
     media_type::is_image(media_type) || media_type::is_index(media_type)
 }
 
-/// What careless servers send for any JSON.
-fn is_vague(media_type: &str) -> bool {
-    matches!(
-        media_type,
-        "application/json" | "application/octet-stream" | "text/plain"
-    )
-}
-
 /// Why the bytes are not a manifest.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ManifestError {
     /// Over [`MAX_MANIFEST_BYTES`].
     #[error("the manifest is larger than 4 MiB")]
     TooLarge,
+    /// What it is said to be, or says itself to be, is no media type.
+    #[error("{0:?} is no media type")]
+    NoType(String),
+    /// Of more parts than any real one.
+    #[error("the document has more than {MAX_PARTS} parts")]
+    TooManyParts,
     /// No JSON object with the fields' right types.
     #[error("not a manifest: {0}")]
     NotJson(String),
@@ -285,6 +305,16 @@ mod tests {
     }
 
     #[test]
+    fn the_largest_manifest_there_can_be_is_one() {
+        let digest = Digest::sha256(b"{}");
+        let layer = format!("{{\"mediaType\":\"\",\"digest\":\"{digest}\",\"size\":1}}");
+        let layers = vec![layer.as_str(); (MAX_MANIFEST_BYTES - 400) / (layer.len() + 1)];
+        let text = format!("{{\"config\":{layer},\"layers\":[{}]}}", layers.join(","));
+        let manifest = parse(Some(media_type::OCI_MANIFEST), &text).unwrap();
+        assert_eq!(manifest.blobs().count(), layers.len() + 1);
+    }
+
+    #[test]
     fn an_unknown_type_is_kept_as_it_came() {
         let manifest = parse(Some("application/vnd.example+json"), r#"{"any":"thing"}"#).unwrap();
         assert_eq!(
@@ -314,6 +344,19 @@ mod tests {
         assert_eq!(
             parse(None, &" ".repeat(MAX_MANIFEST_BYTES + 1)).unwrap_err(),
             ManifestError::TooLarge
+        );
+        for no_type in ["", "a", "a/b/c", "/a", "a/", "a/b\\r\\nc", "a/b c"] {
+            let text = format!(r#"{{"mediaType":"{no_type}"}}"#);
+            let refused = parse(None, &text);
+            assert!(
+                matches!(refused, Err(ManifestError::NoType(_))),
+                "{no_type}"
+            );
+        }
+        let strings = vec!["\"\""; 1_000_000].join(",");
+        assert_eq!(
+            parse(None, &format!("{{\"urls\":[{strings}]}}")).unwrap_err(),
+            ManifestError::TooManyParts
         );
     }
 }

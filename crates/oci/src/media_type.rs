@@ -42,6 +42,33 @@ pub fn is_nondistributable(media_type: &str) -> bool {
         || media_type.starts_with("application/vnd.docker.image.rootfs.foreign.diff")
 }
 
+/// Whether a type says nothing: what careless servers send for any JSON.
+pub fn is_vague(media_type: &str) -> bool {
+    matches!(
+        media_type,
+        "application/json" | "application/octet-stream" | "text/plain"
+    )
+}
+
+/// Whether a text is a type: two names of RFC 6838, 4.2, with a slash between.
+pub fn is_type(media_type: &str) -> bool {
+    let is_name = |name: &str| {
+        let is_sign = |byte| {
+            matches!(
+                byte,
+                b'!' | b'#' | b'$' | b'&' | b'-' | b'^' | b'_' | b'.' | b'+'
+            )
+        };
+        !name.is_empty()
+            && name.len() <= 127
+            && name
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || is_sign(byte))
+    };
+    let names = media_type.split_once('/');
+    names.is_some_and(|(main, sub)| is_name(main) && is_name(sub))
+}
+
 /// The type without its parameters, in lower case: `Text/HTML; charset=utf-8` is `text/html`.
 pub fn essence(content_type: &str) -> String {
     content_type
