@@ -62,6 +62,24 @@ fn weight(bytes: usize) -> u32 {
     u32::try_from(bytes + 256).unwrap_or(u32::MAX)
 }
 
+/// About what a descriptor takes, texts and the places that hold them.
+fn bytes_of(descriptor: &Descriptor) -> usize {
+    const PLACE: usize = 64;
+    let text = |text: &String| text.len() + PLACE;
+    let texts = |texts: &Option<Vec<String>>| texts.iter().flatten().map(text).sum::<usize>();
+    let annotations = descriptor.annotations.iter().flatten();
+    let platform = descriptor.platform.as_ref();
+    size_of::<Descriptor>()
+        + text(&descriptor.media_type)
+        + descriptor.digest.as_str().len()
+        + descriptor.artifact_type.as_ref().map_or(0, text)
+        + texts(&descriptor.urls)
+        + platform.map_or(0, |platform| texts(&platform.os_features))
+        + annotations
+            .map(|(key, value)| text(key) + text(value))
+            .sum::<usize>()
+}
+
 impl<T> Known<T> {
     fn new(items: Vec<T>) -> Self {
         Self {

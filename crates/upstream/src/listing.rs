@@ -1,9 +1,12 @@
 //! Lists: tags and referrers, page after page, to a stated end.
 
+use std::fmt;
+
 use bytes::Bytes;
 use http::Method;
-use oci::{Descriptor, Digest, MAX_MANIFEST_BYTES, Reference, media_type};
-use serde::Deserialize;
+use oci::{Descriptor, Digest, MAX_MANIFEST_BYTES, Reference, Tag, media_type};
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use url::Url;
 
 use crate::client::pull_scope;
@@ -13,8 +16,8 @@ use crate::{Ask, Client, Error, Patience, body, egress};
 const TAGS_PER_PAGE: usize = 1000;
 const MAX_PAGES: usize = 100;
 const MAX_TAGS: usize = 100_000;
-/// A registry that knows no pages sends all its tags at once.
-const MAX_PAGE_BYTES: usize = 16 * 1024 * 1024;
+/// Of all pages together. A registry that knows no pages sends all its tags at once.
+const MAX_TAG_BYTES: usize = 16 * 1024 * 1024;
 const MAX_REFERRERS: usize = 10_000;
 
 impl Client {
@@ -38,17 +41,19 @@ impl Client {
 
     async fn tag_pages(&self, repository: &str, first: Url) -> Result<Vec<String>, Error> {
         let mut tags = Vec::new();
+        let mut bytes_left = MAX_TAG_BYTES;
         let mut url = first;
         for _ in 0..MAX_PAGES {
             let request = Request::new(Method::GET, url.clone(), pull_scope(repository))
                 .accept("application/json");
             let answer = self.sender().send(&request).await?;
             let next = next_page(&answer, &url);
-            let bytes = body::read_whole(answer.response, MAX_PAGE_BYTES).await?;
+            let bytes = body::read_whole(answer.response, bytes_left).await?;
+            bytes_left -= bytes.len();
             let page: TagPage = read(&bytes, "a list of tags")?;
             let page = page.tags.unwrap_or_default();
-            let is_empty = page.is_empty();
-            tags.extend(page);
+            let is_empty = !page.has_any;
+            tags.extend(page.tags);
             match next {
                 Some(next) if !is_empty && next != url && tags.len() < MAX_TAGS => url = next,
                 _ => break,
@@ -113,6 +118,7 @@ impl Client {
 
     async fn referrer_pages(&self, repository: &str, first: Url) -> Result<Vec<Descriptor>, Error> {
         let mut referrers = Vec::new();
+        let mut came = 0;
         let mut url = first;
         for _ in 0..MAX_PAGES {
             let request = Request::new(Method::GET, url.clone(), pull_scope(repository))
@@ -120,12 +126,19 @@ impl Client {
             let answer = self.sender().send(&request).await?;
             let next = next_page(&answer, &url);
             let bytes = body::read_whole(answer.response, MAX_MANIFEST_BYTES).await?;
-            let page: Index = read(&bytes, "a list of referrers")?;
+            came += bytes.len();
+            let page: Index = read_document(&bytes, "a list of referrers")?;
             let is_empty = page.manifests.is_empty();
             referrers.extend(page.manifests);
             match next {
-                Some(next) if !is_empty && next != url && referrers.len() < MAX_REFERRERS => {
-                    url = next
+                // Each may be long: what is kept of them has a bound in bytes too.
+                Some(next)
+                    if !is_empty
+                        && next != url
+                        && referrers.len() < MAX_REFERRERS
+                        && came < MAX_MANIFEST_BYTES =>
+                {
+                    url = next;
                 }
                 _ => break,
             }
@@ -153,7 +166,9 @@ impl Client {
             .manifest(repository, &Reference::Tag(tag), Patience::Cold)
             .await
         {
-            Ok(fetched) => Ok(read::<Index>(&fetched.bytes, "an index of referrers")?.manifests),
+            Ok(fetched) => {
+                Ok(read_document::<Index>(&fetched.bytes, "an index of referrers")?.manifests)
+            }
             Err(Error::NotFound) => Ok(Vec::new()),
             Err(error) => Err(error),
         }
@@ -163,12 +178,55 @@ impl Client {
 #[derive(Deserialize)]
 struct TagPage {
     /// `null` for a repository without tags.
-    tags: Option<Vec<String>>,
+    tags: Option<TagNames>,
+}
+
+/// Of a page's names those that can be tags: others would be a hazard to whoever makes paths or headers of them, and
+/// millions of nothing take more memory than their text.
+#[derive(Default)]
+struct TagNames {
+    tags: Vec<String>,
+    /// Whether there was any name at all.
+    has_any: bool,
+}
+
+impl<'de> Deserialize<'de> for TagNames {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(TagNamesVisitor)
+    }
+}
+
+struct TagNamesVisitor;
+
+impl<'de> Visitor<'de> for TagNamesVisitor {
+    type Value = TagNames;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of names")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut names: A) -> Result<TagNames, A::Error> {
+        let mut found = TagNames::default();
+        while let Some(name) = names.next_element::<String>()? {
+            found.has_any = true;
+            // One more than is kept tells that there are more.
+            if found.tags.len() <= MAX_TAGS && name.parse::<Tag>().is_ok() {
+                found.tags.push(name);
+            }
+        }
+        Ok(found)
+    }
 }
 
 #[derive(Deserialize)]
 struct Index {
     manifests: Vec<Descriptor>,
+}
+
+/// The same for what is kept as it is.
+fn read_document<'b, T: Deserialize<'b>>(bytes: &'b Bytes, what: &str) -> Result<T, Error> {
+    oci::check_parts(bytes).map_err(|error| Error::bad_answer(error.to_string()))?;
+    read(bytes, what)
 }
 
 fn read<'b, T: Deserialize<'b>>(bytes: &'b Bytes, what: &str) -> Result<T, Error> {
