@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use metadata::TagEntry;
-use oci::{Algorithm, Digest, Manifest, Reference, Tag};
+use oci::{Algorithm, Digest, Manifest, ManifestKind, Reference, Tag, media_type};
 use upstream::{FetchedManifest, Patience};
 
 use crate::flight::Role;
@@ -311,6 +311,11 @@ fn verify(reference: &Reference, fetched: FetchedManifest) -> Result<Manifest, S
     let algorithm = named.map_or(Algorithm::Sha256, Digest::algorithm);
     let manifest = Manifest::parse(fetched.media_type.as_deref(), algorithm, fetched.bytes)
         .map_err(|error| format!("what it sent as {reference} is no manifest: {error}"))?;
+    if is_no_manifest(&manifest) {
+        return Err(format!(
+            "what it sent as {reference} is no manifest: JSON of which it says nothing"
+        ));
+    }
     match named {
         Some(digest) if digest != manifest.digest() => Err(format!(
             "the manifest it sent as {digest} has the digest {}",
@@ -318,6 +323,13 @@ fn verify(reference: &Reference, fetched: FetchedManifest) -> Result<Manifest, S
         )),
         _ => Ok(manifest),
     }
+}
+
+/// Errors and pages for people are answered with 200 too: no such thing takes the place of a cached manifest.
+fn is_no_manifest(manifest: &Manifest) -> bool {
+    let media_type = manifest.media_type();
+    *manifest.kind() == ManifestKind::Opaque
+        && (media_type::is_vague(media_type) || media_type.starts_with("text/"))
 }
 
 /// Asks the breaker, and sends its probe where one is due.
