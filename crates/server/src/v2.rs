@@ -12,7 +12,7 @@ use auth::{Access, Action, Caller, Denied, SERVICE};
 use axum::body::Body;
 use axum::extract::{Path, Request, State as Extract};
 use axum::response::{IntoResponse, Response};
-use http::header::{CONTENT_TYPE, LOCATION};
+use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, X_CONTENT_TYPE_OPTIONS};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use oci::{Challenge, ErrorCode, RepositoryName, Route, RouteError, Scope};
@@ -58,9 +58,11 @@ async fn answer(state: &State, rest: &str, request: Request) -> Response {
     };
     let mut response = answered.unwrap_or_else(IntoResponse::into_response);
     response.extensions_mut().insert(operation);
-    response
-        .headers_mut()
-        .insert(API_VERSION, HeaderValue::from_static("registry/2.0"));
+    let headers = response.headers_mut();
+    headers.insert(API_VERSION, HeaderValue::from_static("registry/2.0"));
+    // What is served here was written by others, and its type is what they say: in a browser it is a page of nobody.
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox"));
     response
 }
 
