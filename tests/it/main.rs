@@ -10,6 +10,7 @@ mod fills;
 mod filters;
 mod hits;
 mod hosted;
+mod hostile;
 mod isolation;
 mod limits;
 mod management;
