@@ -70,7 +70,7 @@ impl Postgres {
             ],
         );
         let options = format!(
-            "-k {} -c listen_addresses= -c fsync=off",
+            "-k {} -c listen_addresses= -c fsync=off -c max_connections=500",
             server.folder.path().display()
         );
         let log = server.folder.path().join("log").display().to_string();
