@@ -1,6 +1,8 @@
 //! Which blobs a repository may serve. A digest is not a right to its bytes: a repository must hold the blob
 //! (it was pushed, mounted or filled there) or have a manifest that names it.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use oci::{Digest, RepositoryName};
 
@@ -35,21 +37,48 @@ impl Db {
         size: u64,
         now: DateTime<Utc>,
     ) -> Result<(), Error> {
+        let blobs = [(digest.clone(), size)];
+        self.link_blobs(repository, project_id, &blobs, now).await
+    }
+
+    /// The same for several, with their sizes, all or none.
+    pub async fn link_blobs(
+        &self,
+        repository: &RepositoryName,
+        project_id: i64,
+        blobs: &[(Digest, u64)],
+        now: DateTime<Utc>,
+    ) -> Result<(), Error> {
+        // One row a blob, in one order: two that link the same blobs then wait for each other, and not in a ring.
+        let blobs: BTreeMap<&str, (&Digest, u64)> = blobs
+            .iter()
+            .map(|(digest, size)| (digest.as_str(), (digest, *size)))
+            .collect();
+        let blobs: Vec<(&Digest, u64)> = blobs.into_values().collect();
         let mut write = self.write().await?;
-        // Held again is held since now: a push that found the blob here must find it when its manifest comes.
-        let upsert = "INSERT INTO held_blobs (repository, digest, project_id, size, held_at) VALUES ($1, $2, $3, $4, $5) \
-                      ON CONFLICT (repository, digest) DO UPDATE SET held_at = excluded.held_at";
-        let values = [
-            repository.as_str().into(),
-            digest.as_str().into(),
-            project_id.into(),
-            sql::size(size).into(),
-            sql::micros(now).into(),
-        ];
-        sql::execute(write.sql(), upsert, values)
-            .await
-            .map_err(|error| error.or_missing("project"))?;
-        write.forget(Forget::Right(digest_key(repository, digest)));
+        for chunk in blobs.chunks(sql::CHUNK) {
+            let mut upsert = Growing::new(
+                "INSERT INTO held_blobs (repository, digest, project_id, size, held_at) VALUES ",
+            );
+            let rows = chunk.iter().map(|(digest, size)| {
+                [
+                    repository.as_str().into(),
+                    digest.as_str().into(),
+                    project_id.into(),
+                    sql::size(*size).into(),
+                    sql::micros(now).into(),
+                ]
+            });
+            // Held again is held since now: a push that found the blob here must find it when its manifest comes.
+            upsert
+                .bind_rows(rows)
+                .push(" ON CONFLICT (repository, digest) DO UPDATE SET held_at = excluded.held_at");
+            let put = upsert.execute(write.sql()).await;
+            put.map_err(|error| error.or_missing("project"))?;
+        }
+        for (digest, _) in blobs {
+            write.forget(Forget::Right(digest_key(repository, digest)));
+        }
         write.commit().await
     }
 

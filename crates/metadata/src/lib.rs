@@ -10,8 +10,11 @@ mod page;
 
 mod artifacts;
 mod blobs;
+mod deletion;
 mod descriptors;
 mod known;
+mod labels;
+mod listed;
 mod listing;
 mod members;
 mod notes;
@@ -30,22 +33,25 @@ mod cache;
 mod migrations;
 mod select;
 mod sql;
+mod types;
 
 pub use artifacts::{ManifestRow, RecordManifest, Recorded};
 pub use blobs::BlobRight;
 pub use db::{Config, Db};
 pub use error::Error;
 pub use known::KnownTag;
+pub use labels::{Label, LabelDraft};
 pub use listing::{Accessory, Artifact, ArtifactReference};
 pub use members::{Member, Role};
 pub use page::{Filter, Order, Page, PageError, Paged, Test};
-pub use projects::{NewProject, Project, ProjectFilter, Visibility};
+pub use projects::{ContentCounts, NewProject, Project, ProjectFilter, Visibility};
 pub use repositories::{Repository, RepositoryFilter};
 pub use robots::{
     NewRobot, Robot, RobotAccess, RobotCreator, RobotFilter, RobotPermission, RobotScope,
     RobotUpdate,
 };
 pub use sessions::Session;
+pub use sweep::Hold;
 pub use tags::{TagEntry, TagRow};
 pub use upstreams::{NewUpstream, Upstream, UpstreamUpdate};
 pub use users::{NewUser, User, UserProfile};

@@ -3,6 +3,7 @@
 mod m0001_start;
 mod m0002_upstreams;
 mod m0003_people;
+mod m0005_content;
 
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, Value};
 use sea_orm_migration::{MigrationTrait, MigratorTrait, SchemaManager};
@@ -52,6 +53,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0001_start::Migration),
             Box::new(m0002_upstreams::Migration),
             Box::new(m0003_people::Migration),
+            Box::new(m0005_content::Migration),
         ]
     }
 }
