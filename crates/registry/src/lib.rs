@@ -3,8 +3,10 @@
 //! Every operation demands an [`auth::Access`], so a forgotten check does not compile. Nothing here speaks
 //! HTTP to clients; how an error becomes a status is the server's business.
 
+mod additions;
 mod artifacts;
 mod clients;
+mod copies;
 mod declared;
 mod delete;
 mod demand;
@@ -13,6 +15,7 @@ mod figures;
 mod filter;
 mod health;
 mod janitor;
+mod labels;
 mod limits;
 mod members;
 mod per_project;
@@ -21,6 +24,9 @@ mod pull;
 mod push;
 mod repositories;
 mod settings;
+mod statistics;
+mod tags;
+mod told;
 mod upstreams;
 
 use std::sync::Arc;
@@ -31,18 +37,24 @@ use metadata::Db;
 use oci::RepositoryName;
 use pullthrough::{Local, Origin, PullThrough};
 use storage::BlobStore;
+use tokio::sync::Semaphore;
 
+pub use additions::{Addition, AdditionKind};
+pub use artifacts::Which;
+pub use copies::CopySource;
 pub use declared::{DeclaredProject, DeclaredRegistry};
 pub use error::{Error, Result, UpstreamStatus};
 pub use figures::{BudgetFigures, Latency, RequestFigures, UpstreamFigures};
 pub use filter::{FilterDraft, FilterReport, Filtered, FilteredRepository};
 pub use health::{Component, Room};
+pub use labels::LabelAccess;
 pub use members::Who;
 pub use projects::ProjectDraft;
 pub use pull::{PulledManifest, TagPage};
 pub use pullthrough::{BlobBody, BlobStream, OpenedBlob, Outcome};
 pub use push::{NewManifest, PushedManifest, Start};
 pub use settings::{check_project_filter, check_project_setting, is_project_setting};
+pub use statistics::Statistics;
 pub use upstreams::{
     UpstreamBudget, UpstreamChange, UpstreamDraft, UpstreamOptions, UpstreamState,
     UpstreamSuggestions, upstream_kinds, upstream_suggestions,
@@ -75,6 +87,8 @@ struct Inner {
     clients: clients::Clients,
     filters: filter::Filters,
     limits: limits::ProjectLimits,
+    /// Whose turn it is to look into blobs.
+    additions: Semaphore,
 }
 
 impl Registry {
@@ -86,6 +100,7 @@ impl Registry {
             clients: clients::Clients::default(),
             filters: filter::Filters::default(),
             limits: limits::ProjectLimits::default(),
+            additions: Semaphore::new(additions::AT_ONCE),
             config,
             local,
             auth,
