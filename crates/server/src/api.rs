@@ -9,8 +9,12 @@
 //!
 //! What all operations share is added by [`crate::openapi`]: parameters of the path, errors, sign-in, a list's headers.
 
+mod accessories;
+mod additions;
 mod artifacts;
 mod health;
+mod icons;
+mod labels;
 mod members;
 mod metadatas;
 mod ping;
@@ -20,6 +24,7 @@ mod replication;
 mod repositories;
 pub(crate) mod roadstead;
 mod search;
+mod statistics;
 mod systeminfo;
 mod tags;
 mod users;
@@ -57,6 +62,10 @@ fn operations() -> Vec<UtoipaMethodRouter<State>> {
         routes!(systeminfo::get),
         routes!(systeminfo::volumes),
         routes!(search::get),
+        routes!(statistics::get),
+        routes!(icons::get),
+        routes!(labels::list, labels::create),
+        routes!(labels::get, labels::update, labels::delete),
         routes!(users::list, users::create),
         routes!(users::current),
         routes!(users::search),
@@ -84,8 +93,13 @@ fn operations() -> Vec<UtoipaMethodRouter<State>> {
             repositories::update,
             repositories::delete
         ),
-        routes!(artifacts::list),
+        routes!(artifacts::list_in_project),
+        routes!(artifacts::list, artifacts::copy),
         routes!(artifacts::get, artifacts::delete),
+        routes!(accessories::list),
+        routes!(additions::get),
+        routes!(labels::put_on),
+        routes!(labels::take_off),
         routes!(tags::list, tags::create),
         routes!(tags::delete),
     ]

@@ -26,15 +26,18 @@ const ABOUT: &str = "Harbor's management API under `/api/v2.0`, and what is Road
     `/api/roadstead/v1`. What differs from Harbor is told in docs/compatibility.md.";
 
 /// Harbor's tags, and ours after them.
-const TAGS: [(&str, &str); 12] = [
+const TAGS: [(&str, &str); 15] = [
     ("project", "Namespaces: hosted, or a proxy cache"),
     ("member", "Who has which role in a project"),
     ("projectMetadata", "A project's settings, one at a time"),
     ("repository", "Where artifacts are"),
     ("artifact", "Stored manifests, their tags, what is attached"),
+    ("label", "Names to put on artifacts"),
     ("registry", "The endpoints that proxy caches pull from"),
     ("user", "Who signs in here"),
     ("search", "Projects and repositories by name"),
+    ("statistic", "How much there is"),
+    ("icon", "Pictures for kinds of artifacts"),
     ("systeminfo", "What the server says of itself"),
     ("health", "Whether it is well"),
     ("ping", "Whether it is there"),
@@ -42,7 +45,7 @@ const TAGS: [(&str, &str); 12] = [
 ];
 
 /// Parameters of paths mean the same wherever they are.
-const PATH_PARAMETERS: [(&str, Type, &str); 8] = [
+const PATH_PARAMETERS: [(&str, Type, &str); 11] = [
     (
         "project",
         Type::String,
@@ -56,6 +59,13 @@ const PATH_PARAMETERS: [(&str, Type, &str); 8] = [
     ),
     ("reference", Type::String, "A digest, or a tag"),
     ("tag_name", Type::String, "The tag"),
+    (
+        "addition",
+        Type::String,
+        "What is asked for: see the artifact's `addition_links`",
+    ),
+    ("label_id", Type::Integer, "The label's number"),
+    ("digest", Type::String, "Its digest"),
     ("meta_name", Type::String, "The setting's key"),
     ("id", Type::Integer, "Its number"),
     ("mid", Type::Integer, "The member's number"),

@@ -55,6 +55,11 @@ impl Asked {
         let Some(id) = id else {
             return self.named_project(action, name_or_id).await;
         };
+        self.project_by_id(action, id).await
+    }
+
+    /// The same for a number.
+    pub(super) async fn project_by_id(&self, action: Action, id: i64) -> Result<Access> {
         let project = self
             .state
             .db()
@@ -63,7 +68,7 @@ impl Asked {
             .map_err(Error::of_metadata)?;
         // The answer for a number that no project has is the one for a name that none has.
         let name = project.as_ref().map_or(NO_NAME, |project| &project.name);
-        self.authorize(action, name, name_or_id).await
+        self.authorize(action, name, &id.to_string()).await
     }
 
     /// The same, where the path takes names only.

@@ -112,7 +112,7 @@ pub(super) async fn delete(
     asked
         .state
         .registry()
-        .delete_manifest(&access, name, reference)
+        .delete_manifest(&access, name, reference, Utc::now())
         .await
         .map_err(Error::of_registry)?;
     Ok(empty(StatusCode::ACCEPTED))
