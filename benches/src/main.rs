@@ -7,6 +7,7 @@ mod content;
 mod disk;
 mod http;
 mod lab;
+mod many;
 mod process;
 mod registry;
 mod relay;
@@ -25,7 +26,7 @@ use report::Report;
 const USAGE: &str = "benches [--quick] [--only ROWS] [--write FILE] [--roadstead BINARY]
 
   --quick             small sizes and one round: shows that the benchmark runs, not how fast anything is
-  --only ROWS         a comma-separated choice of: cold, stampede, hot, manifests, push, start, slow-disk
+  --only ROWS         a comma-separated choice of: cold, stampede, hot, manifests, push, start, slow-disk, lists
   --write FILE        put the tables between the two markers of this Markdown file
   --roadstead BINARY  the binary to measure (target/release/roadstead)
 ";
@@ -71,6 +72,7 @@ async fn run(options: Options) -> Result<()> {
             "manifests" => rows::manifests::measure(&lab, &mut report).await,
             "push" => rows::push::measure(&lab, &mut report).await,
             "start" => rows::start::measure(&lab, &mut report).await,
+            "lists" => rows::lists::measure(&lab, &mut report).await,
             _ => rows::slow_disk::measure(&lab, &mut report).await,
         };
         outcome.with_context(|| format!("row `{name}`"))?;
@@ -84,7 +86,7 @@ async fn run(options: Options) -> Result<()> {
     }
 }
 
-const ROWS: [(&str, &str); 7] = [
+const ROWS: [(&str, &str); 8] = [
     ("cold", "cold pull against going direct"),
     ("stampede", "many clients, one cold blob"),
     ("hot", "hot blobs, plain and TLS"),
@@ -95,6 +97,7 @@ const ROWS: [(&str, &str); 7] = [
         "slow-disk",
         "small requests beside cold files on a slow disk",
     ),
+    ("lists", "lists, start and pulls with a million artifacts"),
 ];
 
 fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Options> {

@@ -2,6 +2,7 @@
 
 pub(crate) mod cold;
 pub(crate) mod hot;
+pub(crate) mod lists;
 pub(crate) mod manifests;
 pub(crate) mod push;
 pub(crate) mod slow_disk;
