@@ -41,8 +41,9 @@ impl Listings {
                     .sum(),
             )
         };
-        let weigh_referrers =
-            |_: &(Asked, Digest), known: &Known<Descriptor>| weight(known.items.len() * 1024);
+        let weigh_referrers = |_: &(Asked, Digest), known: &Known<Descriptor>| {
+            weight(known.items.iter().map(bytes_of).sum())
+        };
         Self {
             ttl,
             tags: Cache::builder()

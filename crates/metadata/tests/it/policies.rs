@@ -69,9 +69,11 @@ pub(crate) async fn many_who_hold_the_same_at_once_are_counted_once(db: Db) {
         let (db, hub, manifest) = (db.clone(), hub.clone(), manifest.clone());
         tokio::spawn(async move {
             let repository = format!("hub/app{number}");
+            let holder = name(&repository);
             for layer in ["a", "b"] {
-                let held = db.link_blob(&name(&repository), hub.id, &blob(layer), 100, at(1));
-                held.await.unwrap();
+                db.link_blob(&holder, hub.id, &blob(layer), 100, at(1))
+                    .await
+                    .unwrap();
             }
             record(&db, &hub, &repository, &manifest, Some("v1"), 2).await;
         })
