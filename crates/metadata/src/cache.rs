@@ -31,7 +31,7 @@ pub(crate) struct Hot {
     pub(crate) upstreams: Cache<i64, Arc<Upstream>>,
     pub(crate) roles: Cache<(i64, i64), Role>,
     pub(crate) robots: Cache<i64, Arc<Robot>>,
-    pub(crate) settings: Cache<Box<str>, Arc<str>>,
+    pub(crate) settings: Cache<Box<str>, Option<Arc<str>>>,
     pub(crate) tags: Cache<Box<str>, HotTag>,
     pub(crate) manifests: Cache<Box<str>, ManifestRow>,
     pub(crate) rights: Cache<Box<str>, BlobRight>,

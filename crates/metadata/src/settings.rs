@@ -13,9 +13,11 @@ impl Db {
             let select = "SELECT value FROM settings WHERE key = $1";
             let row = sql::one(self.read(), select, [key.into()]).await?;
             let value: Option<String> = row.map(|row| sql::get(&row, "value")).transpose()?;
-            Ok(value.map(Arc::from))
+            // That it is not set is a value too, remembered like others: most settings are asked for and never set.
+            Ok(Some(value.map(Arc::from)))
         };
-        self.hot.settings.get_or_load(&key.into(), load).await
+        let known = self.hot.settings.get_or_load(&key.into(), load).await?;
+        Ok(known.flatten())
     }
 
     /// All that are set.
