@@ -7,7 +7,7 @@ use sea_orm::{ConnectionTrait, QueryResult};
 
 use crate::cache::{Forget, digest_key, tag_key};
 use crate::sql::Growing;
-use crate::{Db, Error, descriptors, sql};
+use crate::{Db, Error, descriptors, sql, usage};
 
 /// What a pull needs to know of a stored manifest.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,6 +99,12 @@ impl Db {
         }
         let touch = "UPDATE repositories SET updated_at = $2 WHERE id = $1 AND updated_at < $2";
         sql::execute(write.sql(), touch, [repository_id.into(), now.into()]).await?;
+        if is_new {
+            let size = record.manifest.bytes().len() as u64;
+            let digest = record.manifest.digest();
+            let bytes = usage::of_manifest(write.sql(), record.project_id, digest, size, 1).await?;
+            usage::add(write.sql(), record.project_id, bytes).await?;
+        }
         write.commit().await?;
         Ok(Recorded {
             artifact_id,
@@ -137,8 +143,8 @@ impl Db {
         digest: &Digest,
     ) -> Result<bool, Error> {
         let mut write = self.write().await?;
-        let select = "SELECT a.id FROM repositories r JOIN artifacts a ON a.repository_id = r.id \
-                      WHERE r.name = $1 AND a.digest = $2";
+        let select = "SELECT a.id, a.manifest_size, r.project_id FROM repositories r \
+                      JOIN artifacts a ON a.repository_id = r.id WHERE r.name = $1 AND a.digest = $2";
         let row = sql::one(
             write.sql(),
             select,
@@ -166,6 +172,10 @@ impl Db {
             [id.into()],
         )
         .await?;
+        let project_id = sql::get(&row, "project_id")?;
+        let size = sql::get_size(&row, "manifest_size")?;
+        let bytes = usage::of_manifest(write.sql(), project_id, digest, size, 0).await?;
+        usage::add(write.sql(), project_id, -bytes).await?;
         write.forget(Forget::Manifest(digest_key(repository, digest)));
         write.commit().await?;
         Ok(deleted > 0)

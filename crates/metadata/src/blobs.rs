@@ -6,7 +6,7 @@ use oci::{Digest, RepositoryName};
 
 use crate::cache::{Forget, digest_key};
 use crate::sql::Growing;
-use crate::{Db, Error, Visibility, sql};
+use crate::{Db, Error, Visibility, sql, usage};
 
 /// What a repository may do with a blob.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,9 +36,8 @@ impl Db {
         now: DateTime<Utc>,
     ) -> Result<(), Error> {
         let mut write = self.write().await?;
-        // Held again is held since now: a push that found the blob here must find it when its manifest comes.
-        let upsert = "INSERT INTO held_blobs (repository, digest, project_id, size, held_at) VALUES ($1, $2, $3, $4, $5) \
-                      ON CONFLICT (repository, digest) DO UPDATE SET held_at = excluded.held_at";
+        let insert = "INSERT INTO held_blobs (repository, digest, project_id, size, held_at) VALUES ($1, $2, $3, $4, $5) \
+                      ON CONFLICT (repository, digest) DO NOTHING";
         let values = [
             repository.as_str().into(),
             digest.as_str().into(),
@@ -46,9 +45,22 @@ impl Db {
             sql::size(size).into(),
             sql::micros(now).into(),
         ];
-        sql::execute(write.sql(), upsert, values)
-            .await
-            .map_err(|error| error.or_missing("project"))?;
+        let inserted = sql::execute(write.sql(), insert, values).await;
+        let is_new = inserted.map_err(|error| error.or_missing("project"))? > 0;
+        if is_new {
+            let bytes =
+                usage::of_blobs(write.sql(), project_id, &[(digest.clone(), size)], 1).await?;
+            usage::add(write.sql(), project_id, bytes).await?;
+        } else {
+            // Held again is held since now: a push that found the blob here must find it when its manifest comes.
+            let touch = "UPDATE held_blobs SET held_at = $3 WHERE repository = $1 AND digest = $2";
+            let values = [
+                repository.as_str().into(),
+                digest.as_str().into(),
+                sql::micros(now).into(),
+            ];
+            sql::execute(write.sql(), touch, values).await?;
+        }
         write.forget(Forget::Right(digest_key(repository, digest)));
         write.commit().await
     }
@@ -60,16 +72,18 @@ impl Db {
         digest: &Digest,
     ) -> Result<bool, Error> {
         let mut write = self.write().await?;
-        let delete = "DELETE FROM held_blobs WHERE repository = $1 AND digest = $2";
-        let deleted = sql::execute(
-            write.sql(),
-            delete,
-            [repository.as_str().into(), digest.as_str().into()],
-        )
-        .await?;
+        let delete = "DELETE FROM held_blobs WHERE repository = $1 AND digest = $2 RETURNING project_id, size";
+        let values = [repository.as_str().into(), digest.as_str().into()];
+        let Some(row) = sql::one(write.sql(), delete, values).await? else {
+            return Ok(false);
+        };
+        let project_id = sql::get(&row, "project_id")?;
+        let blobs = [(digest.clone(), sql::get_size(&row, "size")?)];
+        let bytes = usage::of_blobs(write.sql(), project_id, &blobs, 0).await?;
+        usage::add(write.sql(), project_id, -bytes).await?;
         write.forget(Forget::Right(digest_key(repository, digest)));
         write.commit().await?;
-        Ok(deleted > 0)
+        Ok(true)
     }
 
     /// What the repository may do with the blob; answered from memory.

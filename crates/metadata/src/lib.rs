@@ -19,7 +19,9 @@ mod listing;
 mod members;
 mod notes;
 mod projects;
+mod quotas;
 mod repositories;
+mod retentions;
 mod robots;
 mod schedules;
 mod sessions;
@@ -28,6 +30,7 @@ mod sweep;
 mod tags;
 mod uploads;
 mod upstreams;
+mod usage;
 mod users;
 
 mod cache;
@@ -47,7 +50,9 @@ pub use listing::{Accessory, Artifact, ArtifactReference};
 pub use members::{Member, Role};
 pub use page::{Filter, Order, Page, PageError, Paged, Test};
 pub use projects::{NewProject, Project, ProjectFilter, Visibility};
+pub use quotas::Quota;
 pub use repositories::{Repository, RepositoryFilter};
+pub use retentions::RetentionRow;
 pub use robots::{
     NewRobot, Robot, RobotAccess, RobotCreator, RobotFilter, RobotPermission, RobotScope,
     RobotUpdate,

@@ -10,7 +10,7 @@ use sea_orm::{ConnectionTrait, QueryResult, Value};
 use crate::cache::{Forget, ProjectKey};
 use crate::select::{Column, Kind, List};
 use crate::sql::Growing;
-use crate::{Db, Error, Page, Paged, sql};
+use crate::{Db, Error, Page, Paged, quotas, retentions, sql};
 
 const PUBLIC: &str = "public";
 /// Values one statement takes with both databases, and more projects than any robot was given by name.
@@ -54,6 +54,10 @@ pub struct NewProject {
     pub metadata: BTreeMap<String, String>,
     /// Whether the configuration file declares it.
     pub is_declared: bool,
+    /// Bytes that it may hold; `None` for any number.
+    pub limit_bytes: Option<u64>,
+    /// What its retention policy says, where it begins with one.
+    pub retention: Option<String>,
 }
 
 /// Whose eyes see a list.
@@ -110,6 +114,10 @@ impl Db {
             row.map_err(|error| error.or_conflict("project").or_missing("owner or upstream"))?;
         let id: i64 = sql::get(&row.ok_or(Error::NotFound { what: "project" })?, "id")?;
         put_metadata(write.sql(), id, metadata).await?;
+        quotas::insert(write.sql(), id, new.limit_bytes, now).await?;
+        if let Some(policy) = &new.retention {
+            retentions::insert(write.sql(), id, policy, now).await?;
+        }
         let project = load(write.sql(), "p.id = $1", id.into())
             .await?
             .ok_or(Error::NotFound { what: "project" })?;

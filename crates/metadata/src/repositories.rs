@@ -9,7 +9,7 @@ use crate::cache::Forget;
 use crate::listing;
 use crate::select::{Column, Kind, List};
 use crate::sql::Growing;
-use crate::{Db, Error, Page, Paged, Visibility, sql};
+use crate::{Db, Error, Page, Paged, Visibility, sql, usage};
 
 /// A repository as it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -125,6 +125,7 @@ impl Db {
     /// Forgets the repository, its artifacts, tags and held blobs; whether it was there.
     pub async fn delete_repository(&self, name: &RepositoryName) -> Result<bool, Error> {
         let mut write = self.write().await?;
+        let freed = usage::of_repository(write.sql(), name).await?;
         let name = || [name.as_str().into()];
         sql::execute(
             write.sql(),
@@ -138,6 +139,9 @@ impl Db {
             name(),
         )
         .await?;
+        if let Some((project_id, bytes)) = freed {
+            usage::add(write.sql(), project_id, -bytes).await?;
+        }
         write.forget(Forget::AllContent);
         write.commit().await?;
         Ok(deleted > 0)

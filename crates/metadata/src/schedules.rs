@@ -46,6 +46,15 @@ impl Db {
         row.as_ref().map(schedule).transpose()
     }
 
+    /// All schedules, each with its kind of work.
+    pub async fn list_schedules(&self) -> Result<Vec<(String, Schedule)>, Error> {
+        let select = format!("SELECT kind, {COLUMNS} FROM schedules ORDER BY id");
+        let rows = sql::all(self.read(), &select, []).await?;
+        rows.iter()
+            .map(|row| Ok((sql::get(row, "kind")?, schedule(row)?)))
+            .collect()
+    }
+
     /// Sets the schedule of that kind of work, in place of the one there is.
     pub async fn put_schedule(
         &self,

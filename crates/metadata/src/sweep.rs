@@ -1,11 +1,13 @@
 //! What the janitor asks: which stored bytes nothing names, which holds nothing names.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use oci::Digest;
 
 use crate::cache::{Forget, digest_key};
 use crate::sql::Growing;
-use crate::{Db, Error, sql};
+use crate::{Db, Error, sql, usage};
 
 impl Db {
     /// Those of `digests` that no repository holds, has as a manifest, or names in one.
@@ -51,15 +53,21 @@ impl Db {
             }
             delete
                 .bind_rows(rows)
-                .push(") RETURNING repository, digest");
+                .push(") RETURNING repository, digest, project_id, size");
             let mut write = self.write().await?;
+            let mut freed: BTreeMap<i64, Vec<(Digest, u64)>> = BTreeMap::new();
             for row in delete.all(write.sql()).await? {
                 let repository: String = sql::get(&row, "repository")?;
-                write.forget(Forget::Right(digest_key(
-                    repository,
-                    &sql::get_digest(&row, "digest")?,
-                )));
+                let digest = sql::get_digest(&row, "digest")?;
+                write.forget(Forget::Right(digest_key(repository, &digest)));
+                let blob = (digest, sql::get_size(&row, "size")?);
+                let project_id = sql::get(&row, "project_id")?;
+                freed.entry(project_id).or_default().push(blob);
                 dropped += 1;
+            }
+            for (project_id, blobs) in freed {
+                let bytes = usage::of_blobs(write.sql(), project_id, &blobs, 0).await?;
+                usage::add(write.sql(), project_id, -bytes).await?;
             }
             write.commit().await?;
         }

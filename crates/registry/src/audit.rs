@@ -19,8 +19,8 @@ use crate::{PulledManifest, Registry, Result};
 
 use forward::Forward;
 
-pub(crate) use settings::events;
 pub use settings::{AUDIT_SETTINGS, check_audit_settings};
+pub(crate) use settings::{DISABLED, ENDPOINT, SKIP, events};
 
 /// Harbor's name for those who did not sign in.
 const ANONYMOUS: &str = "anonymous";

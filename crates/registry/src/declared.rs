@@ -87,9 +87,13 @@ impl Registry {
                 name: LIBRARY.to_owned(),
                 upstream_id: None,
                 metadata,
+                storage_limit: None,
             };
-            self.add_project(new_project(draft, FIRST_ADMINISTRATOR)?, now)
-                .await?;
+            let new = metadata::NewProject {
+                limit_bytes: self.limit_of_new(None).await?,
+                ..new_project(draft, FIRST_ADMINISTRATOR)?
+            };
+            self.add_project(new, now).await?;
         }
         Ok(self.db().put_setting(LIBRARY_WAS_MADE, "true").await?)
     }
@@ -206,9 +210,11 @@ impl Registry {
                 name: declared.name.clone(),
                 upstream_id,
                 metadata: wanted(declared, None),
+                storage_limit: None,
             };
             let new = metadata::NewProject {
                 is_declared: true,
+                limit_bytes: self.limit_of_new(None).await?,
                 ..new_project(draft, FIRST_ADMINISTRATOR)?
             };
             self.add_project(new, now).await?;

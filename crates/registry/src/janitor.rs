@@ -56,6 +56,10 @@ impl Registry {
             let _deleting = self.0.local.deleting_bytes().await;
             self.db().drop_unnamed_holds(upload_limit).await?;
         }
+        match self.db().recount_usage().await? {
+            0 => {}
+            bytes => tracing::warn!(bytes, "what projects hold had been counted wrong"),
+        }
         let orphan_limit = now - TimeDelta::from_std(config.orphan_grace).unwrap_or(TimeDelta::MAX);
         for algorithm in [Algorithm::Sha256, Algorithm::Sha512] {
             for prefix in 0..=u8::MAX {

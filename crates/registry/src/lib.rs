@@ -6,6 +6,8 @@
 mod artifacts;
 mod audit;
 mod clients;
+mod configuration;
+mod cron;
 mod declared;
 mod delete;
 mod demand;
@@ -21,8 +23,10 @@ mod projects;
 mod pull;
 mod purge;
 mod push;
+mod quotas;
 mod repositories;
 mod robots;
+mod retention;
 mod settings;
 mod upstreams;
 
@@ -36,6 +40,10 @@ use pullthrough::{Local, Origin, PullThrough};
 use storage::BlobStore;
 
 pub use audit::{AUDIT_SETTINGS, audit_name, check_audit_settings, named};
+pub use configuration::{
+    BANNER_MESSAGE, Configured, NOTIFICATION_ENABLE, QUOTA_PER_PROJECT, READ_ONLY,
+    STORAGE_PER_PROJECT,
+};
 pub use declared::{DeclaredProject, DeclaredRegistry};
 pub use error::{Error, Result, UpstreamStatus};
 pub use figures::{
@@ -54,6 +62,7 @@ pub use robots::{
     MadeRobot, PermissionDraft, RobotChange, RobotDraft, RobotNames, RobotPlace, ShownPermission,
     ShownRobot,
 };
+pub use retention::{Keep, RetentionPolicy, RetentionRule, Selector};
 pub use settings::{check_project_filter, check_project_setting, is_project_setting};
 pub use upstreams::{
     UpstreamBudget, UpstreamChange, UpstreamDraft, UpstreamOptions, UpstreamState,

@@ -10,7 +10,7 @@ use metadata::{NewProject, Project, Upstream};
 
 use crate::demand::demand_one_of;
 use crate::settings;
-use crate::{Error, Registry, Result};
+use crate::{Error, Registry, Result, RetentionPolicy};
 
 /// Who owns what the configuration file declares, and what robots make.
 pub(crate) const FIRST_ADMINISTRATOR: i64 = 1;
@@ -25,6 +25,8 @@ pub struct ProjectDraft {
     pub upstream_id: Option<i64>,
     /// Its settings, by Harbor's keys.
     pub metadata: BTreeMap<String, String>,
+    /// Bytes that it may hold, in Harbor's numbers, where that is said.
+    pub storage_limit: Option<i64>,
 }
 
 /// What lets somebody set one setting by itself.
@@ -65,7 +67,14 @@ impl Registry {
             };
             self.db().find_upstream(id).await?.ok_or_else(unknown)?;
         }
-        let new = new_project(draft, owner_id)?;
+        // What others than administrators ask for is not heard, as in Harbor.
+        let asked = draft.storage_limit;
+        let asked = asked.filter(|_| access.caller().is_sysadmin());
+        let limit_bytes = self.limit_of_new(asked).await?;
+        let new = NewProject {
+            limit_bytes,
+            ..new_project(draft, owner_id)?
+        };
         self.add_project(new, now).await
     }
 
@@ -166,9 +175,13 @@ impl Registry {
 
 const NOT_EMPTY: &str = "the project contains repositories, can not be deleted";
 
-/// A draft, checked, as a row to be.
+/// A draft, checked, as a row to be. How much it may hold is said elsewhere.
 pub(crate) fn new_project(draft: ProjectDraft, owner_id: i64) -> Result<NewProject> {
     check_name(&draft.name)?;
+    let retention = match draft.upstream_id {
+        Some(_) => Some(RetentionPolicy::of_proxy().to_json()?),
+        None => None,
+    };
     Ok(NewProject {
         metadata: settings::checked(
             &BTreeMap::new(),
@@ -179,6 +192,8 @@ pub(crate) fn new_project(draft: ProjectDraft, owner_id: i64) -> Result<NewProje
         owner_id,
         upstream_id: draft.upstream_id,
         is_declared: false,
+        limit_bytes: None,
+        retention,
     })
 }
 

@@ -10,10 +10,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use metadata::{Execution, ExecutionStatus, NewSchedule, Page, Paged, Schedule};
 use tokio::sync::Notify;
 
+use crate::cron::next_after;
 use crate::demand::demand_system;
 use crate::{Error, Registry, Result};
 
-use request::next_after;
 pub use request::{PurgeRequest, PurgeSetting};
 
 /// What runs and schedules of this kind are kept as: Harbor's name.
@@ -75,6 +75,12 @@ impl Registry {
     pub async fn unschedule_purge(&self, access: &SystemAccess) -> Result<()> {
         demand_change(access)?;
         Ok(self.db().delete_schedule(KIND).await?)
+    }
+
+    /// All that is begun by itself, with what it is called.
+    pub async fn schedules(&self, access: &SystemAccess) -> Result<Vec<(String, Schedule)>> {
+        demand_system(access, SystemAction::JobServiceMonitorList)?;
+        Ok(self.db().list_schedules().await?)
     }
 
     /// When purges are begun by themselves.

@@ -159,6 +159,9 @@ fn changed(stored: &Settings, asked: Settings, is_proxy: bool) -> Result<Setting
             continue;
         }
         let value = value.trim();
+        if rule == Value::Fixed && value.is_empty() {
+            continue;
+        }
         let was = stored.get(&key).map_or("", String::as_str);
         let value = if value.is_empty() && key != "public" {
             String::new()

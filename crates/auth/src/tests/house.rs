@@ -60,6 +60,8 @@ impl House {
             upstream_id: None,
             metadata,
             is_declared: false,
+            limit_bytes: None,
+            retention: None,
         };
         self.db.create_project(new, self.now).await.unwrap().id
     }

@@ -6,6 +6,7 @@ mod blobs;
 mod concurrency;
 mod harness;
 mod people;
+mod policies;
 mod projects;
 mod start;
 mod upstreams;
@@ -19,7 +20,9 @@ macro_rules! stories {
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $story() {
                 let sqlite = Sqlite::new();
-                $file::$story(sqlite.connect().await).await;
+                let db = sqlite.connect().await;
+                $file::$story(db.clone()).await;
+                harness::is_counted(&db).await;
             }
         )+)+
 
@@ -28,11 +31,14 @@ macro_rules! stories {
             let Some(postgres) = Postgres::start() else { return };
             $($(
                 harness::say(concat!("on PostgreSQL: ", stringify!($story)));
-                $file::$story(postgres.connect(stringify!($story)).await).await;
+                let db = postgres.connect(stringify!($story)).await;
+                $file::$story(db.clone()).await;
+                harness::is_counted(&db).await;
             )+)+
             concurrency::two_nodes_see_each_others_facts(&postgres).await;
             projects::fifty_thousand_repositories_are_listed_quickly(postgres.create("many").await).await;
             audit::pages_of_a_long_log_come_quickly(postgres.create("long").await, LONG).await;
+            policies::older_projects_get_quotas_that_are_right(postgres.create("older").await).await;
         }
     };
 }
@@ -76,6 +82,11 @@ stories! {
         a_name_or_address_is_given_once,
         a_deleted_users_projects_go_to_the_first_administrator,
         roles_follow_their_changes_at_once;
+    policies:
+        what_a_project_holds_is_counted_once_and_as_long_as_it_does,
+        many_who_hold_the_same_at_once_are_counted_once,
+        a_quota_is_set_and_listed_by_what_it_says,
+        a_project_has_one_retention_policy_and_its_number;
     projects:
         a_project_is_what_was_said_of_it,
         people_see_the_projects_that_are_theirs_to_see,
@@ -101,4 +112,10 @@ const LONG: u64 = 400_000;
 async fn pages_of_a_long_log_come_quickly() {
     let sqlite = Sqlite::new();
     audit::pages_of_a_long_log_come_quickly(sqlite.url(), LONG).await;
+}
+
+#[tokio::test]
+async fn older_projects_get_quotas_that_are_right() {
+    let sqlite = Sqlite::new();
+    policies::older_projects_get_quotas_that_are_right(sqlite.url()).await;
 }

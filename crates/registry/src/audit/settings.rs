@@ -7,9 +7,9 @@ use url::Url;
 
 use crate::{Error, Result};
 
-const ENDPOINT: &str = "audit_log_forward_endpoint";
-const SKIP: &str = "skip_audit_log_database";
-const DISABLED: &str = "disabled_audit_log_event_types";
+pub(crate) const ENDPOINT: &str = "audit_log_forward_endpoint";
+pub(crate) const SKIP: &str = "skip_audit_log_database";
+pub(crate) const DISABLED: &str = "disabled_audit_log_event_types";
 
 /// Their keys.
 pub const AUDIT_SETTINGS: [&str; 3] = [ENDPOINT, SKIP, DISABLED];

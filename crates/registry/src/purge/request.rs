@@ -1,10 +1,10 @@
 //! What a purge is asked to do, and when: parameters and cron expressions as Harbor's API has them.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use croner::parser::{CronParser, Seconds};
 use metadata::AuditEvent;
 use serde_json::{Map, Value, json};
 
+use crate::cron::next_after;
 use crate::{Error, Result};
 
 const RETENTION: &str = "audit_retention_hour";
@@ -180,28 +180,6 @@ fn is_listed(event: AuditEvent) -> bool {
             | E::DeleteRobot
             | E::UpdateConfiguration
     )
-}
-
-/// When an expression of six fields comes true next, in UTC.
-pub(super) fn next_after(cron: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>> {
-    let fields: Vec<&str> = cron.split_whitespace().collect();
-    if fields.len() != 6 {
-        return Err(bad(&format!(
-            "cron {cron:?} does not have six fields: seconds, minutes, hours, day of the month, month, day of the week"
-        )));
-    }
-    if fields[0] != "0" {
-        return Err(bad(&format!(
-            "cron {cron:?}: the 1st field (indicating Seconds of time) of the cron setting must be 0"
-        )));
-    }
-    let parser = CronParser::builder().seconds(Seconds::Required).build();
-    let parsed = parser
-        .parse(cron)
-        .map_err(|error| bad(&format!("cron {cron:?}: {error}")))?;
-    parsed
-        .find_next_occurrence(&now, false)
-        .map_err(|_| bad(&format!("cron {cron:?} never comes true")))
 }
 
 fn bad(text: &str) -> Error {
