@@ -25,6 +25,8 @@ const ORPHAN_GRACE: Duration = Duration::from_secs(3600);
 const FORWARD_LIMIT: Duration = Duration::from_secs(5);
 /// Where a generated administrator password is kept, in the data folder.
 const PASSWORD_FILE: &str = "admin-password";
+/// What clients can download to trust, in the data folder: where Harbor has it.
+const CA_CERTIFICATE: &str = "ca_download/ca.crt";
 
 /// Everything, built and bound, not yet serving.
 pub struct App {
@@ -125,6 +127,7 @@ impl App {
             external_url: url.clone(),
             version: env!("CARGO_PKG_VERSION"),
             trusted_proxies: config.trusted_proxies.clone(),
+            ca_certificate: config.data.join(CA_CERTIFICATE),
         };
         let state = State::new(shown, auth, registry.clone(), db);
         let metrics = match &config.metric {

@@ -13,6 +13,7 @@ mod listen;
 mod metrics;
 mod openapi;
 mod portal;
+mod read_only;
 mod requests;
 mod session;
 mod state;
@@ -52,6 +53,7 @@ pub fn app(state: State) -> App {
         .route("/devcenter-api-2.0/{file}", get(openapi::explorer::file))
         .route("/", get(portal::index))
         .fallback(portal::not_found)
+        .layer(from_fn_with_state(state.clone(), read_only::refuse))
         .layer(from_fn_with_state(state.clone(), session::protect))
         .layer(from_fn_with_state(state.clone(), client::find))
         .layer(from_fn(layers::request_id))

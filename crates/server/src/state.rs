@@ -1,5 +1,6 @@
 //! What every handler has at hand.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +22,8 @@ pub struct Config {
     pub version: &'static str,
     /// Proxies in front of it, whose `X-Forwarded-For` says who the client is.
     pub trusted_proxies: Vec<IpNet>,
+    /// The file with the certificate authority that clients can download, where there is one: it may come and go.
+    pub ca_certificate: PathBuf,
 }
 
 /// Shared by all requests. Cloning is cheap.
