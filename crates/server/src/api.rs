@@ -13,6 +13,7 @@
 
 mod artifacts;
 mod auditlog;
+mod configurations;
 mod health;
 mod members;
 mod metadatas;
@@ -20,11 +21,14 @@ mod permissions;
 mod ping;
 mod projects;
 mod purge;
+mod quotas;
 mod registries;
 mod replication;
 mod repositories;
+mod retentions;
 pub(crate) mod roadstead;
 mod robots;
+mod schedules;
 mod search;
 mod systeminfo;
 mod tags;
@@ -65,6 +69,8 @@ fn operations() -> Vec<UtoipaMethodRouter<State>> {
         routes!(health::get),
         routes!(systeminfo::get),
         routes!(systeminfo::volumes),
+        routes!(systeminfo::certificate),
+        routes!(configurations::list, configurations::update),
         routes!(search::get),
         routes!(users::list, users::create),
         routes!(users::current),
@@ -88,6 +94,12 @@ fn operations() -> Vec<UtoipaMethodRouter<State>> {
         routes!(registries::info),
         routes!(replication::adapters),
         routes!(replication::adapter_infos),
+        routes!(schedules::list),
+        routes!(quotas::list),
+        routes!(quotas::get, quotas::update),
+        routes!(retentions::metadata),
+        routes!(retentions::create),
+        routes!(retentions::get, retentions::update, retentions::delete),
         routes!(projects::list, projects::exists, projects::create),
         routes!(projects::get, projects::update, projects::delete),
         routes!(projects::deletable),

@@ -53,7 +53,7 @@ enum Named {
 
 /// What is recorded, by operation.
 #[rustfmt::skip]
-const RECORDED: [(&str, AuditEvent, Named); 27] = {
+const RECORDED: [(&str, AuditEvent, Named); 32] = {
     use AuditEvent as E;
     [
         ("createProject",          E::CreateProject,    Named::Told),
@@ -82,6 +82,11 @@ const RECORDED: [(&str, AuditEvent, Named); 27] = {
         ("createRegistry",         E::CreateRegistry,   Named::Told),
         ("updateRegistry",         E::UpdateRegistry,   Named::Registry),
         ("deleteRegistry",         E::DeleteRegistry,   Named::Registry),
+        ("updateConfigurations",   E::UpdateConfiguration, Named::Told),
+        ("updateQuota",            E::UpdateProject,    Named::Told),
+        ("createRetention",        E::UpdateProject,    Named::Told),
+        ("updateRetention",        E::UpdateProject,    Named::Told),
+        ("deleteRetention",        E::UpdateProject,    Named::Told),
         ("stopPurge",              E::StopPurgeAudit,   Named::Told),
     ]
 };

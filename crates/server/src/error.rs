@@ -54,6 +54,7 @@ pub(crate) mod harbor {
     pub(crate) const UNKNOWN: &str = "UNKNOWN";
     pub(crate) const UNPROCESSABLE_ENTITY: &str = "UNPROCESSABLE_ENTITY";
     pub(crate) const METHOD_NOT_ALLOWED: &str = "METHOD_NOT_ALLOWED";
+    pub(crate) const NOT_IMPLEMENTED: &str = "NOT_IMPLEMENTED";
     pub(crate) const REQUEST_ENTITY_TOO_LARGE: &str = "REQUEST_ENTITY_TOO_LARGE";
     pub(crate) const UNSUPPORTED_MEDIA_TYPE: &str = "UNSUPPORTED_MEDIA_TYPE";
 }

@@ -26,20 +26,24 @@ const ABOUT: &str = "Harbor's management API under `/api/v2.0`, and what is Road
     `/api/roadstead/v1`. What differs from Harbor is told in docs/compatibility.md.";
 
 /// Harbor's tags, and ours after them.
-const TAGS: [(&str, &str); 16] = [
+const TAGS: [(&str, &str); 20] = [
     ("project", "Namespaces: hosted, or a proxy cache"),
     ("member", "Who has which role in a project"),
     ("projectMetadata", "A project's settings, one at a time"),
     ("repository", "Where artifacts are"),
     ("artifact", "Stored manifests, their tags, what is attached"),
+    ("quota", "How much each project may hold, and does"),
+    ("retention", "What of a project's content shall stay"),
     ("registry", "The endpoints that proxy caches pull from"),
     ("user", "Who signs in here"),
     ("auditlog", "What was done, by whom"),
     ("purge", "The audit log, made shorter"),
     ("robot", "Accounts for programs"),
     ("permissions", "What robots can be allowed"),
+    ("schedule", "What is begun by itself"),
     ("search", "Projects and repositories by name"),
     ("systeminfo", "What the server says of itself"),
+    ("configure", "The system's settings"),
     ("health", "Whether it is well"),
     ("ping", "Whether it is there"),
     ("filter", "What a proxy cache lets through"),

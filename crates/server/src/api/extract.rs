@@ -86,8 +86,22 @@ impl Asked {
 
     /// The same, where a number is known to be one.
     pub(super) async fn numbered_project(&self, action: Action, id: i64) -> Result<Access> {
-        let name = self.project_name(id).await?;
-        self.authorize(action, &name, &id.to_string()).await
+        let missing = project_not_found(&id.to_string());
+        self.project_of(action, Some(id), missing).await
+    }
+
+    /// The same for the project of something else. Where there is none, `missing` is what administrators are told.
+    pub(super) async fn project_of(
+        &self,
+        action: Action,
+        id: Option<i64>,
+        missing: Error,
+    ) -> Result<Access> {
+        let name = match id {
+            Some(id) => self.project_name(id).await?,
+            None => NO_NAME.to_owned(),
+        };
+        self.authorize(action, &name, missing).await
     }
 
     /// The name of a project, to ask about rights in it. For a number that no project has it is a name that none has, so
@@ -100,7 +114,7 @@ impl Asked {
 
     /// The same, where the path takes names only.
     pub(super) async fn named_project(&self, action: Action, name: &str) -> Result<Access> {
-        self.authorize(action, name, name).await
+        self.authorize(action, name, project_not_found(name)).await
     }
 
     /// The proof for a repository's project, and the repository's whole name.
@@ -161,20 +175,21 @@ impl Asked {
         visible_to.map_err(Error::of_auth_failure)
     }
 
-    async fn authorize(&self, action: Action, name: &str, told: &str) -> Result<Access> {
+    async fn authorize(&self, action: Action, name: &str, missing: Error) -> Result<Access> {
         self.state
             .auth()
             .authorize(&self.caller, action, name)
             .await
             .map_err(|denied| match denied {
-                Denied::ProjectNotFound => Error::new(
-                    StatusCode::NOT_FOUND,
-                    harbor::NOT_FOUND,
-                    format!("project {told} not found"),
-                ),
+                Denied::ProjectNotFound => missing,
                 denied => Error::of_denied_management(denied),
             })
     }
+}
+
+fn project_not_found(told: &str) -> Error {
+    let message = format!("project {told} not found");
+    Error::new(StatusCode::NOT_FOUND, harbor::NOT_FOUND, message)
 }
 
 /// A tag or digest of the path. What can be neither is no artifact's.

@@ -58,7 +58,7 @@ impl FromRequestParts<State> for Paging {
 }
 
 impl Paging {
-    fn of(path: &str, query: Option<&str>) -> Result<Self> {
+    pub(super) fn of(path: &str, query: Option<&str>) -> Result<Self> {
         let parameters = Parameters::of(query);
         // Harbor decodes `q` once more, and its clients encode it twice.
         let q = parameters
@@ -81,6 +81,16 @@ impl Paging {
             parameters,
             path: format!("{PREFIX}{path}"),
         })
+    }
+
+    /// This page's rows of a list that is all there.
+    pub(super) fn part_of<'a, T>(&self, all: &'a [T]) -> &'a [T] {
+        let Page { page, size, .. } = self.page;
+        let at = |rows: u64| usize::try_from(rows).map_or(all.len(), |rows| rows.min(all.len()));
+        match size {
+            0 => all,
+            size => &all[at((page - 1).saturating_mul(size))..at(page.saturating_mul(size))],
+        }
     }
 
     /// The answer: this page's rows, how many there are in all, where to go on.
@@ -148,6 +158,19 @@ mod tests {
             "</api/v2.0/projects?page=2&page_size=3>; rel=\"prev\""
         );
         assert_eq!(link("page_size=0", 1000), None);
+    }
+
+    #[test]
+    fn a_list_that_is_all_there_is_cut_into_pages() {
+        let part = |query: &str| {
+            let paging = Paging::of("/schedules", Some(query)).unwrap();
+            paging.part_of(&[1, 2, 3]).to_vec()
+        };
+        assert_eq!(part("page_size=2"), [1, 2]);
+        assert_eq!(part("page_size=2&page=2"), [3]);
+        assert_eq!(part("page_size=2&page=3"), [0_i32; 0]);
+        assert_eq!(part(&format!("page={}", u64::MAX)), [0_i32; 0]);
+        assert_eq!(part("page_size=0"), [1, 2, 3]);
     }
 
     #[test]

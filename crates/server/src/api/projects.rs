@@ -15,6 +15,7 @@ use utoipa::ToSchema;
 use super::extract::{Asked, Body, Names, Parameters, is_true};
 use super::json::{Time, is_default};
 use super::page::Paging;
+use super::quotas::Resources;
 use super::registries::RegistryBody;
 use super::{Result, created};
 use crate::error::{Error, harbor};
@@ -115,6 +116,8 @@ pub(super) struct ProjectRequest {
     #[serde(default)]
     metadata: Option<BTreeMap<String, Option<String>>>,
     registry_id: Option<i64>,
+    /// Bytes that it may hold, -1 for any number: heard when an administrator makes it.
+    storage_limit: Option<i64>,
 }
 
 impl ProjectRequest {
@@ -244,6 +247,7 @@ pub(super) async fn create(
         name: request.project_name,
         upstream_id: request.registry_id,
         metadata,
+        storage_limit: request.storage_limit,
     };
     let project = asked
         .state
@@ -351,7 +355,16 @@ struct SummaryBody {
     #[serde(flatten)]
     members: MemberCounts,
     #[serde(skip_serializing_if = "Option::is_none")]
+    quota: Option<QuotaBody>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     registry: Option<RegistryBody>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = ProjectSummaryQuota)]
+struct QuotaBody {
+    hard: Resources,
+    used: Resources,
 }
 
 #[derive(Default, Serialize, ToSchema)]
@@ -393,11 +406,25 @@ pub(super) async fn summary(asked: Asked, Names(project): Names<String>) -> Resu
             .await
             .map_err(Error::of_metadata)?,
         members: member_counts(&asked, &project.name).await?,
+        quota: quota(&asked, &project.name).await?,
         registry: upstream
             .as_deref()
             .map(|upstream| RegistryBody::of_project(asked.state.registry(), upstream)),
     };
     Ok(Json(body).into_response())
+}
+
+/// How much it may hold, and does, for those who may see that.
+async fn quota(asked: &Asked, project: &str) -> Result<Option<QuotaBody>> {
+    let Ok(access) = asked.named_project(Action::QuotaRead, project).await else {
+        return Ok(None);
+    };
+    let quota = asked.state.registry().project_quota(&access).await;
+    let quota = quota.map_err(Error::of_management)?;
+    Ok(quota.map(|quota| {
+        let (hard, used) = Resources::of(&quota);
+        QuotaBody { hard, used }
+    }))
 }
 
 /// How many members have which role, for those who may see the members.
