@@ -3,6 +3,7 @@
 mod access;
 mod architecture;
 mod audit;
+mod contract;
 mod crash;
 mod disk_full;
 mod edited_endpoints;

@@ -11,6 +11,7 @@
 //!
 //! What all operations share is added by [`crate::openapi`]: parameters of the path, errors, sign-in, a list's headers.
 
+mod absent;
 mod artifacts;
 mod auditlog;
 mod configurations;
@@ -137,7 +138,7 @@ fn operations() -> Vec<UtoipaMethodRouter<State>> {
 
 /// Everything under `/api/v2.0`.
 pub(crate) fn router(state: &State) -> Router<State> {
-    let routes = layered(operations(), state, PREFIX);
+    let routes = layered(operations(), state, PREFIX).merge(absent::routes());
     let again = routes
         .clone()
         .fallback(not_found)
