@@ -1,5 +1,6 @@
 //! The management API, as Harbor's clients speak it: endpoints, projects, members, repositories, artifacts.
 
+mod configuration;
 mod content;
 mod declared;
 mod description;
@@ -7,6 +8,7 @@ mod endpoint_clients;
 mod endpoint_options;
 mod endpoints;
 mod people;
+mod policies;
 mod projects;
 mod robots;
 mod system;

@@ -62,7 +62,7 @@ async fn what_is_declared_is_shown_as_such_and_changed_in_the_file_only() {
         .json();
     assert_eq!(
         changed["metadata"],
-        json!({ "public": "false" }),
+        json!({ "public": "false", "retention_id": "1" }),
         "what is declared no longer is unset"
     );
     let server = server.restart_as(declared).await;

@@ -30,7 +30,7 @@ async fn a_proxy_project_is_made_on_an_endpoint_and_keeps_it() {
     );
     assert_eq!(
         body["metadata"],
-        json!({ "public": "true", "revalidate_after_seconds": "60" })
+        json!({ "public": "true", "revalidate_after_seconds": "60", "retention_id": "1" })
     );
     assert_eq!(body["current_user_role_id"], 1);
     assert_eq!(body["cve_allowlist"]["items"], json!([]));
@@ -373,7 +373,7 @@ async fn a_filter_is_set_by_harbors_rules() {
     post(&admin, &key(""), rules).await.expect(200);
     assert_eq!(
         get(&admin, &key("")).await.expect(200).json(),
-        json!({ "public": "false", "proxy_cache_filter_pattern": "a/**", "proxy_cache_rules": "[{\"action\":\"deny\"}]" })
+        json!({ "public": "false", "proxy_cache_filter_pattern": "a/**", "proxy_cache_rules": "[{\"action\":\"deny\"}]", "retention_id": "1" })
     );
 
     let hosted = post(&admin, "/projects/library/metadatas/", alone.clone())
