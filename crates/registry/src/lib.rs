@@ -25,8 +25,8 @@ mod purge;
 mod push;
 mod quotas;
 mod repositories;
-mod robots;
 mod retention;
+mod robots;
 mod settings;
 mod upstreams;
 
@@ -58,11 +58,11 @@ pub use pull::{PulledManifest, TagPage};
 pub use pullthrough::{BlobBody, BlobStream, OpenedBlob, Outcome};
 pub use purge::{PurgeRequest, PurgeSetting};
 pub use push::{NewManifest, PushedManifest, Start};
+pub use retention::{Keep, RetentionPolicy, RetentionRule, Selector};
 pub use robots::{
     MadeRobot, PermissionDraft, RobotChange, RobotDraft, RobotNames, RobotPlace, ShownPermission,
     ShownRobot,
 };
-pub use retention::{Keep, RetentionPolicy, RetentionRule, Selector};
 pub use settings::{check_project_filter, check_project_setting, is_project_setting};
 pub use upstreams::{
     UpstreamBudget, UpstreamChange, UpstreamDraft, UpstreamOptions, UpstreamState,
