@@ -31,9 +31,12 @@ macro_rules! stories {
             let Some(postgres) = Postgres::start() else { return };
             $($(
                 harness::say(concat!("on PostgreSQL: ", stringify!($story)));
-                let db = postgres.connect(stringify!($story)).await;
-                $file::$story(db.clone()).await;
-                harness::is_counted(&db).await;
+                // In a scope of its own: connections that outlive their story are missing in the next ones.
+                {
+                    let db = postgres.connect(stringify!($story)).await;
+                    $file::$story(db.clone()).await;
+                    harness::is_counted(&db).await;
+                }
             )+)+
             concurrency::two_nodes_see_each_others_facts(&postgres).await;
             projects::fifty_thousand_repositories_are_listed_quickly(postgres.create("many").await).await;

@@ -24,12 +24,11 @@ const REPOSITORIES: [&str; 2] = ["repoMatches", "repoExcludes"];
 /// Harbor's limit of a parameter.
 const MOST: u64 = 20_190_904;
 
-/// A kind of rule: its name, which is its parameter's too, what people are shown, and the unit.
-struct Template(
-    &'static str,
-    &'static str,
-    Option<(&'static str, fn(u32) -> Keep)>,
-);
+/// A kind of rule: its name, which is its parameter's too, what people are shown, and what it counts.
+struct Template(&'static str, &'static str, Option<Counted>);
+
+/// The unit of a parameter, and what a number of them keeps.
+type Counted = (&'static str, fn(u32) -> Keep);
 
 const ALWAYS: &str = "always";
 const TEMPLATES: [Template; 5] = [
