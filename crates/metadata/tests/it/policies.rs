@@ -70,7 +70,8 @@ pub(crate) async fn many_who_hold_the_same_at_once_are_counted_once(db: Db) {
         tokio::spawn(async move {
             let repository = format!("hub/app{number}");
             for layer in ["a", "b"] {
-                let held = db.link_blob(&name(&repository), hub.id, &blob(layer), 100, at(1));
+                let (repository, layer) = (name(&repository), blob(layer));
+                let held = db.link_blob(&repository, hub.id, &layer, 100, at(1));
                 held.await.unwrap();
             }
             record(&db, &hub, &repository, &manifest, Some("v1"), 2).await;
