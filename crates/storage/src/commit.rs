@@ -25,6 +25,7 @@ pub(crate) fn commit(
     digest: &Digest,
 ) -> Result<(), Error> {
     let to = layout.blob(digest);
+    let is_new = !to.exists();
     let renamed = layout.make_prefix(digest).and_then(|()| {
         let renamed = touch(file)
             .and_then(|()| file.sync_all())
@@ -34,6 +35,10 @@ pub(crate) fn commit(
     if renamed.is_err() {
         discard(from);
         return renamed;
+    }
+    if is_new {
+        let size = file.metadata().map_or(0, |metadata| metadata.len());
+        layout.usage.add(digest, size);
     }
     sync_parent(&to)
 }

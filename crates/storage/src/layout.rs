@@ -22,6 +22,7 @@ use oci::{Algorithm, Digest};
 use uuid::Uuid;
 
 use crate::commit::sync_dir;
+use crate::usage::Usage;
 use crate::{Error, UploadId};
 
 /// The algorithms that have a folder.
@@ -33,6 +34,8 @@ pub(crate) struct Layout {
     root: PathBuf,
     /// The prefix folders that this process knows to be on the disk.
     durable: Mutex<HashSet<PathBuf>>,
+    /// What the committed blobs come to.
+    pub(crate) usage: Usage,
 }
 
 impl Layout {
@@ -40,6 +43,7 @@ impl Layout {
         Self {
             root,
             durable: Mutex::default(),
+            usage: Usage::default(),
         }
     }
 

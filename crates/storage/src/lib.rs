@@ -15,6 +15,7 @@ mod store;
 #[cfg(test)]
 mod testing;
 mod upload;
+mod usage;
 
 pub use error::{AppendError, Error, Stopped};
 pub use read::{Blob, ByteStream};

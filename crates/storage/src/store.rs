@@ -110,11 +110,18 @@ impl BlobStore {
     /// # Errors
     /// The disk's.
     pub async fn delete(&self, digest: &Digest) -> Result<bool, Error> {
-        let path = self.0.layout.blob(digest);
-        blocking(move || match fs::remove_file(&path) {
-            Ok(()) => Ok(true),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-            Err(source) => Err(Error::io(&path, source)),
+        let (store, digest) = (self.clone(), digest.clone());
+        blocking(move || {
+            let path = store.0.layout.blob(&digest);
+            let size = fs::metadata(&path).map_or(0, |metadata| metadata.len());
+            match fs::remove_file(&path) {
+                Ok(()) => {
+                    store.0.layout.usage.subtract(&digest, size);
+                    Ok(true)
+                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+                Err(source) => Err(Error::io(&path, source)),
+            }
         })
         .await
     }
@@ -142,11 +149,24 @@ impl BlobStore {
         algorithm: Algorithm,
         prefix: u8,
     ) -> Result<Vec<Stored>, Error> {
-        let folder = self.0.layout.prefix(algorithm, prefix);
+        let store = self.clone();
         blocking(move || {
-            list_folder(&folder, algorithm).map_err(|source| Error::io(&folder, source))
+            let layout = &store.0.layout;
+            let folder = layout.prefix(algorithm, prefix);
+            let known = layout.usage.known(algorithm, prefix);
+            let listed =
+                list_folder(&folder, algorithm).map_err(|source| Error::io(&folder, source))?;
+            let bytes = listed.iter().map(|blob| blob.size).sum();
+            layout.usage.settle(algorithm, prefix, known, bytes);
+            Ok(listed)
         })
         .await
+    }
+
+    /// What all blobs come to. It is known once [`Self::list_prefix`] has seen them all, and kept up after that; before,
+    /// it is less.
+    pub fn stored_bytes(&self) -> u64 {
+        self.0.layout.usage.bytes()
     }
 
     /// How full the disk is.

@@ -32,6 +32,27 @@ async fn what_was_put_is_found_by_its_digest_and_after_a_restart() {
 }
 
 #[tokio::test]
+async fn what_all_blobs_come_to_is_known_once_they_were_seen_and_kept_up() {
+    let test = TestStore::open().await;
+    let (first, second) = (noise(3 * KIB), noise(5 * KIB));
+    let digest = Digest::sha256(&first);
+    for bytes in [&first, &second, &first] {
+        let digest = Digest::sha256(bytes);
+        test.store.put(&digest, bytes.clone()).await.unwrap();
+    }
+    let sha512 = Digest::of(Algorithm::Sha512, &first);
+    test.store.put(&sha512, first.clone()).await.unwrap();
+    assert_eq!(test.store.stored_bytes(), 11 * KIB as u64);
+    assert!(test.store.delete(&digest).await.unwrap());
+    assert!(!test.store.delete(&digest).await.unwrap());
+    assert_eq!(test.store.stored_bytes(), 8 * KIB as u64);
+    let test = test.restart().await;
+    assert_eq!(test.store.stored_bytes(), 0);
+    test.store.list().await.unwrap();
+    assert_eq!(test.store.stored_bytes(), 8 * KIB as u64);
+}
+
+#[tokio::test]
 async fn bytes_with_another_digest_are_refused() {
     let test = TestStore::open().await;
     let put = test
