@@ -1,4 +1,5 @@
-//! Artifacts: stored manifests, with what they point at. Recorded here; read for people in [`crate::listing`].
+//! Artifacts: stored manifests, with what they point at. Recorded here; deleted in [`crate::deletion`], read for people in
+//! [`crate::listing`].
 
 use chrono::{DateTime, Utc};
 use oci::{Descriptor, Digest, Manifest, ManifestKind, RepositoryName, Tag};
@@ -7,7 +8,8 @@ use sea_orm::{ConnectionTrait, QueryResult};
 
 use crate::cache::{Forget, digest_key, tag_key};
 use crate::sql::Growing;
-use crate::{Db, Error, descriptors, sql, usage};
+use crate::types::{ArtifactType, about_by_tag, accessory_kind};
+use crate::{Db, Error, descriptors, listed, sql, usage};
 
 /// What a pull needs to know of a stored manifest.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,47 +63,39 @@ impl Db {
         let now = sql::micros(record.now);
         let mut write = self.write().await?;
         let repository_id = ensure_repository(write.sql(), &record).await?;
+        listed::hold(write.sql(), repository_id, now).await?;
         let (artifact_id, is_new) = ensure_artifact(write.sql(), &record, repository_id).await?;
+        let digest = record.manifest.digest();
+        let mut changed = vec![artifact_id];
         if is_new {
             descriptors::put(write.sql(), artifact_id, repository_id, record.manifest).await?;
             for blob in record.manifest.blobs() {
                 write.forget(Forget::Right(digest_key(record.repository, &blob.digest)));
             }
+            changed
+                .extend(listed::neighbours(write.sql(), repository_id, artifact_id, digest).await?);
         }
         // Also where it was there: its type may be another.
-        write.forget(Forget::Manifest(digest_key(
-            record.repository,
-            record.manifest.digest(),
-        )));
+        write.forget(Forget::Manifest(digest_key(record.repository, digest)));
         let mut moved_from = None;
         if let Some(tag) = record.tag {
-            let previous = "SELECT a.digest FROM tags t JOIN artifacts a ON a.id = t.artifact_id \
+            let previous = "SELECT a.id, a.digest FROM tags t JOIN artifacts a ON a.id = t.artifact_id \
                             WHERE t.repository_id = $1 AND t.name = $2 AND t.artifact_id <> $3";
             let values = [
                 repository_id.into(),
                 tag.as_str().into(),
                 artifact_id.into(),
             ];
-            let row = sql::one(write.sql(), previous, values).await?;
-            moved_from = row.map(|row| sql::get_digest(&row, "digest")).transpose()?;
-            let upsert = "INSERT INTO tags (repository_id, name, artifact_id, pushed_at, checked_at) VALUES ($1, $2, $3, $4, $4) \
-                          ON CONFLICT (repository_id, name) DO UPDATE \
-                          SET artifact_id = excluded.artifact_id, pushed_at = excluded.pushed_at, checked_at = excluded.checked_at";
-            let values = [
-                repository_id.into(),
-                tag.as_str().into(),
-                artifact_id.into(),
-                now.into(),
-            ];
-            let put = sql::execute(write.sql(), upsert, values).await;
-            put.map_err(|error| error.or_missing("manifest"))?;
+            if let Some(row) = sql::one(write.sql(), previous, values).await? {
+                changed.push(sql::get(&row, "id")?);
+                moved_from = Some(sql::get_digest(&row, "digest")?);
+            }
+            put_tag(write.sql(), repository_id, tag, artifact_id, now).await?;
             write.forget(Forget::Tag(tag_key(record.repository, tag)));
         }
-        let touch = "UPDATE repositories SET updated_at = $2 WHERE id = $1 AND updated_at < $2";
-        sql::execute(write.sql(), touch, [repository_id.into(), now.into()]).await?;
+        listed::settle(write.sql(), repository_id, &changed, 0).await?;
         if is_new {
             let size = record.manifest.bytes().len() as u64;
-            let digest = record.manifest.digest();
             let bytes = usage::of_manifest(write.sql(), record.project_id, digest, size, 1).await?;
             usage::add(write.sql(), record.project_id, bytes).await?;
         }
@@ -134,51 +128,6 @@ impl Db {
             .manifests
             .get_or_load(&digest_key(repository, digest), load)
             .await
-    }
-
-    /// Forgets an artifact of the repository, with its tags and descriptors; whether it was there.
-    pub async fn delete_artifact(
-        &self,
-        repository: &RepositoryName,
-        digest: &Digest,
-    ) -> Result<bool, Error> {
-        let mut write = self.write().await?;
-        let select = "SELECT a.id, a.manifest_size, r.project_id FROM repositories r \
-                      JOIN artifacts a ON a.repository_id = r.id WHERE r.name = $1 AND a.digest = $2";
-        let row = sql::one(
-            write.sql(),
-            select,
-            [repository.as_str().into(), digest.as_str().into()],
-        )
-        .await?;
-        let Some(row) = row else { return Ok(false) };
-        let id: i64 = sql::get(&row, "id")?;
-        let untag = "DELETE FROM tags WHERE artifact_id = $1 RETURNING name";
-        for row in sql::all(write.sql(), untag, [id.into()]).await? {
-            let name: String = sql::get(&row, "name")?;
-            let tag: Tag = name.parse().map_err(|_| Error::Corrupt(name))?;
-            write.forget(Forget::Tag(tag_key(repository, &tag)));
-        }
-        let unname = "DELETE FROM descriptors WHERE artifact_id = $1 RETURNING digest";
-        for row in sql::all(write.sql(), unname, [id.into()]).await? {
-            write.forget(Forget::Right(digest_key(
-                repository,
-                &sql::get_digest(&row, "digest")?,
-            )));
-        }
-        let deleted = sql::execute(
-            write.sql(),
-            "DELETE FROM artifacts WHERE id = $1",
-            [id.into()],
-        )
-        .await?;
-        let project_id = sql::get(&row, "project_id")?;
-        let size = sql::get_size(&row, "manifest_size")?;
-        let bytes = usage::of_manifest(write.sql(), project_id, digest, size, 0).await?;
-        usage::add(write.sql(), project_id, -bytes).await?;
-        write.forget(Forget::Manifest(digest_key(repository, digest)));
-        write.commit().await?;
-        Ok(deleted > 0)
     }
 
     /// Keeps what the image's configuration says, once its blob is known.
@@ -230,9 +179,10 @@ impl Db {
             "SELECT a.digest, a.media_type, a.manifest_size, a.artifact_type, a.annotations FROM repositories r \
              JOIN artifacts a ON a.repository_id = r.id WHERE r.name = ",
         );
+        // What is about it by a tag alone is no referrer.
         select
             .bind(repository.as_str())
-            .push(" AND a.subject_digest = ")
+            .push(" AND a.subject_digest IS NOT NULL AND a.about_digest = ")
             .bind(subject.as_str());
         if let Some(artifact_type) = artifact_type {
             select.push(" AND a.artifact_type = ").bind(artifact_type);
@@ -285,8 +235,7 @@ async fn ensure_repository<C: ConnectionTrait>(
     if let Some(row) = sql::one(on, select, [name.into()]).await? {
         return sql::get(&row, "id");
     }
-    // A conflict is another writer's at this very moment, whose row is there once it has been waited for. It is not
-    // updated to get at its number: that would lock it before the tag, and a manifest beside this one locks it after.
+    // A conflict is another writer's at this very moment, whose row is there once it has been waited for.
     let insert = "INSERT INTO repositories (project_id, name, description, pull_count, created_at, updated_at) \
                   VALUES ($1, $2, '', 0, $3, $3) ON CONFLICT (name) DO NOTHING RETURNING id";
     let values = [
@@ -312,8 +261,16 @@ async fn ensure_artifact<C: ConnectionTrait>(
 ) -> Result<(i64, bool), Error> {
     let manifest = record.manifest;
     let (digest, media_type) = (manifest.digest().as_str(), manifest.media_type());
-    let update = "UPDATE artifacts SET media_type = $3 WHERE repository_id = $1 AND digest = $2 RETURNING id";
-    let known = || [repository_id.into(), digest.into(), media_type.into()];
+    let type_id = ArtifactType::of(manifest).ensure(on).await?;
+    let update = "UPDATE artifacts SET media_type = $3, type_id = $4 WHERE repository_id = $1 AND digest = $2 RETURNING id";
+    let known = || {
+        [
+            repository_id.into(),
+            digest.into(),
+            media_type.into(),
+            type_id.into(),
+        ]
+    };
     if let Some(row) = sql::one(on, update, known()).await? {
         return Ok((sql::get(&row, "id")?, false));
     }
@@ -326,8 +283,10 @@ async fn ensure_artifact<C: ConnectionTrait>(
         .blobs()
         .fold(manifest_size, |sum, blob| sum.saturating_add(blob.size));
     let insert = "INSERT INTO artifacts (repository_id, digest, media_type, config_media_type, artifact_type, size, \
-                  manifest_size, subject_digest, annotations, pushed_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
+                  manifest_size, subject_digest, annotations, pushed_at, project_id, type_id, about_digest, about_kind) \
+                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $8, $13) \
                   ON CONFLICT (repository_id, digest) DO NOTHING RETURNING id";
+    let subject = manifest.subject().map(|subject| subject.digest.as_str());
     let values = [
         repository_id.into(),
         digest.into(),
@@ -336,12 +295,14 @@ async fn ensure_artifact<C: ConnectionTrait>(
         manifest.artifact_type().into(),
         sql::size(size).into(),
         sql::size(manifest_size).into(),
-        manifest
-            .subject()
-            .map(|subject| subject.digest.as_str())
-            .into(),
+        subject.into(),
         sql::json_map(manifest.annotations())?.into(),
         sql::micros(record.now).into(),
+        record.project_id.into(),
+        type_id.into(),
+        subject
+            .map(|_| accessory_kind(manifest.artifact_type()))
+            .into(),
     ];
     if let Some(row) = sql::one(on, insert, values).await? {
         return Ok((sql::get(&row, "id")?, true));
@@ -350,6 +311,31 @@ async fn ensure_artifact<C: ConnectionTrait>(
     let row = sql::one(on, update, known()).await?;
     let row = row.ok_or(Error::NotFound { what: "artifact" })?;
     Ok((sql::get(&row, "id")?, false))
+}
+
+/// Points the tag at the artifact. A tag of cosign's scheme says what that is about.
+async fn put_tag<C: ConnectionTrait>(
+    on: &C,
+    repository_id: i64,
+    tag: &Tag,
+    artifact_id: i64,
+    now: i64,
+) -> Result<(), Error> {
+    let upsert = "INSERT INTO tags (repository_id, name, artifact_id, pushed_at, checked_at) VALUES ($1, $2, $3, $4, $4) \
+                  ON CONFLICT (repository_id, name) DO UPDATE \
+                  SET artifact_id = excluded.artifact_id, pushed_at = excluded.pushed_at, checked_at = excluded.checked_at";
+    let values = [
+        repository_id.into(),
+        tag.as_str().into(),
+        artifact_id.into(),
+        now.into(),
+    ];
+    let put = sql::execute(on, upsert, values).await;
+    put.map_err(|error| error.or_missing("manifest"))?;
+    match about_by_tag(tag.as_str()) {
+        Some((about, kind)) => listed::set_about(on, artifact_id, &about, kind).await,
+        None => Ok(()),
+    }
 }
 
 fn manifest_row(row: &QueryResult) -> Result<ManifestRow, Error> {

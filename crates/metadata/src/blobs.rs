@@ -1,10 +1,13 @@
 //! Which blobs a repository may serve. A digest is not a right to its bytes: a repository must hold the blob
 //! (it was pushed, mounted or filled there) or have a manifest that names it.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use chrono::{DateTime, Utc};
 use oci::{Digest, RepositoryName};
 
 use crate::cache::{Forget, digest_key};
+use crate::db::Write;
 use crate::sql::Growing;
 use crate::{Db, Error, Visibility, sql, usage};
 
@@ -35,33 +38,45 @@ impl Db {
         size: u64,
         now: DateTime<Utc>,
     ) -> Result<(), Error> {
+        let blobs = [(digest.clone(), size)];
+        self.link_blobs(repository, project_id, &blobs, now).await
+    }
+
+    /// The same for several, with their sizes, all or none.
+    pub async fn link_blobs(
+        &self,
+        repository: &RepositoryName,
+        project_id: i64,
+        blobs: &[(Digest, u64)],
+        now: DateTime<Utc>,
+    ) -> Result<(), Error> {
+        // One row a blob, in one order: two that link the same blobs then wait for each other, and not in a ring.
+        let blobs: BTreeMap<&str, (&Digest, u64)> = blobs
+            .iter()
+            .map(|(digest, size)| (digest.as_str(), (digest, *size)))
+            .collect();
+        let blobs: Vec<(&Digest, u64)> = blobs.into_values().collect();
         let mut write = self.write().await?;
-        let insert = "INSERT INTO held_blobs (repository, digest, project_id, size, held_at) VALUES ($1, $2, $3, $4, $5) \
-                      ON CONFLICT (repository, digest) DO NOTHING";
-        let values = [
-            repository.as_str().into(),
-            digest.as_str().into(),
-            project_id.into(),
-            sql::size(size).into(),
-            sql::micros(now).into(),
-        ];
-        let inserted = sql::execute(write.sql(), insert, values).await;
-        let is_new = inserted.map_err(|error| error.or_missing("project"))? > 0;
-        if is_new {
-            let bytes =
-                usage::of_blobs(write.sql(), project_id, &[(digest.clone(), size)], 1).await?;
-            usage::add(write.sql(), project_id, bytes).await?;
-        } else {
-            // Held again is held since now: a push that found the blob here must find it when its manifest comes.
-            let touch = "UPDATE held_blobs SET held_at = $3 WHERE repository = $1 AND digest = $2";
-            let values = [
-                repository.as_str().into(),
-                digest.as_str().into(),
-                sql::micros(now).into(),
-            ];
-            sql::execute(write.sql(), touch, values).await?;
+        let mut is_new: Vec<(Digest, u64)> = Vec::new();
+        let mut left = blobs.clone();
+        // Once, but where a hold is dropped in between.
+        while !left.is_empty() {
+            let inserted = insert_holds(&write, repository, project_id, &left, now).await?;
+            left.retain(|(digest, size)| {
+                let inserted = inserted.contains(*digest);
+                if inserted {
+                    is_new.push(((*digest).clone(), *size));
+                }
+                !inserted
+            });
+            let touched = touch_holds(&write, repository, &left, now).await?;
+            left.retain(|(digest, _)| !touched.contains(*digest));
         }
-        write.forget(Forget::Right(digest_key(repository, digest)));
+        for (digest, _) in blobs {
+            write.forget(Forget::Right(digest_key(repository, digest)));
+        }
+        let bytes = usage::of_blobs(write.sql(), project_id, &is_new, 1).await?;
+        usage::add(write.sql(), project_id, bytes).await?;
         write.commit().await
     }
 
@@ -155,4 +170,61 @@ impl Db {
             .map(|row| sql::get(row, "repository"))
             .transpose()
     }
+}
+
+/// Holds what the repository does not hold yet; what that was.
+async fn insert_holds(
+    write: &Write,
+    repository: &RepositoryName,
+    project_id: i64,
+    blobs: &[(&Digest, u64)],
+    now: DateTime<Utc>,
+) -> Result<BTreeSet<Digest>, Error> {
+    let mut inserted = BTreeSet::new();
+    for chunk in blobs.chunks(sql::CHUNK) {
+        let mut insert = Growing::new(
+            "INSERT INTO held_blobs (repository, digest, project_id, size, held_at) VALUES ",
+        );
+        let rows = chunk.iter().map(|(digest, size)| {
+            [
+                repository.as_str().into(),
+                digest.as_str().into(),
+                project_id.into(),
+                sql::size(*size).into(),
+                sql::micros(now).into(),
+            ]
+        });
+        insert
+            .bind_rows(rows)
+            .push(" ON CONFLICT (repository, digest) DO NOTHING RETURNING digest");
+        let rows = insert.all(write.sql()).await;
+        for row in rows.map_err(|error| error.or_missing("project"))? {
+            inserted.insert(sql::get_digest(&row, "digest")?);
+        }
+    }
+    Ok(inserted)
+}
+
+/// Held again is held since now: a push that found the blob here must find it when its manifest comes. Gives what is held.
+async fn touch_holds(
+    write: &Write,
+    repository: &RepositoryName,
+    blobs: &[(&Digest, u64)],
+    now: DateTime<Utc>,
+) -> Result<BTreeSet<Digest>, Error> {
+    let mut touched = BTreeSet::new();
+    for chunk in blobs.chunks(sql::CHUNK) {
+        let mut update = Growing::new("UPDATE held_blobs SET held_at = ");
+        update
+            .bind(sql::micros(now))
+            .push(" WHERE repository = ")
+            .bind(repository.as_str())
+            .push(" AND digest IN ")
+            .bind_all(chunk.iter().map(|(digest, _)| digest.as_str()))
+            .push(" RETURNING digest");
+        for row in update.all(write.sql()).await? {
+            touched.insert(sql::get_digest(&row, "digest")?);
+        }
+    }
+    Ok(touched)
 }

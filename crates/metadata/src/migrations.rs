@@ -4,6 +4,7 @@ mod m0001_start;
 mod m0002_upstreams;
 mod m0003_people;
 mod m0004_audit;
+mod m0005_content;
 mod m0006_policies;
 
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, Value};
@@ -55,6 +56,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0002_upstreams::Migration),
             Box::new(m0003_people::Migration),
             Box::new(m0004_audit::Migration),
+            Box::new(m0005_content::Migration),
             Box::new(m0006_policies::Migration),
         ]
     }

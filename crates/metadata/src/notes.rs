@@ -149,7 +149,6 @@ impl Db {
         } = taken;
         let write = self.write().await?;
         let on = write.sql();
-        // Artifacts, tags, repositories: the order in which a manifest is recorded, so that two nodes never wait in a ring.
         let mut artifacts: HashMap<i64, i64> = HashMap::new();
         let mut repositories: HashMap<&str, i64> = HashMap::new();
         for ((artifact_id, _), pull) in pulls {
@@ -157,6 +156,12 @@ impl Db {
             *at = pull.at.max(*at);
             *repositories.entry(&pull.repository).or_default() += pull.count;
         }
+        // Repositories, artifacts, tags: the order in which a manifest is recorded, so that two nodes never wait in a ring.
+        let rows: Vec<_> = repositories
+            .into_iter()
+            .map(|(name, count)| [name.into(), count.into()])
+            .collect();
+        update(on, REPOSITORIES_PULLED, &rows).await?;
         let rows: Vec<_> = artifacts
             .iter()
             .map(|(id, at)| [(*id).into(), (*at).into()])
@@ -178,11 +183,6 @@ impl Db {
             ]
         });
         update(on, TAGS_CHECKED, &checks.collect::<Vec<_>>()).await?;
-        let rows: Vec<_> = repositories
-            .into_iter()
-            .map(|(name, count)| [name.into(), count.into()])
-            .collect();
-        update(on, REPOSITORIES_PULLED, &rows).await?;
         audit::insert(on, entries).await?;
         write.commit().await
     }

@@ -86,6 +86,19 @@ pub struct ProjectFilter {
     pub owner: Option<String>,
 }
 
+/// How many there are of what.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ContentCounts {
+    /// Projects that everyone may read.
+    pub public_projects: u64,
+    /// Their repositories.
+    pub public_repositories: u64,
+    /// All other projects.
+    pub private_projects: u64,
+    /// Their repositories.
+    pub private_repositories: u64,
+}
+
 impl Db {
     /// Makes a project. [`Error::Conflict`] when the name is taken, [`Error::NotFound`] for an unknown owner or upstream.
     pub async fn create_project(
@@ -239,6 +252,28 @@ impl Db {
         // Blobs it held are known by the names of repositories, and another project may get its name.
         write.forget(Forget::AllContent);
         write.commit().await
+    }
+
+    /// How many projects and repositories these eyes see.
+    pub async fn count_content(&self, visible_to: &Visibility) -> Result<ContentCounts, Error> {
+        let mut select = Growing::new(
+            "SELECT p.is_public, COUNT(*) AS projects, \
+             CAST(SUM((SELECT COUNT(*) FROM repositories r WHERE r.project_id = p.id)) AS BIGINT) AS repositories \
+             FROM projects p WHERE 1 = 1",
+        );
+        visible_to.push(&mut select);
+        select.push(" GROUP BY p.is_public");
+        let mut counts = ContentCounts::default();
+        for row in select.all(self.read()).await? {
+            let projects = sql::get_size(&row, "projects")?;
+            let repositories = sql::get_size(&row, "repositories")?;
+            if sql::get(&row, "is_public")? {
+                (counts.public_projects, counts.public_repositories) = (projects, repositories);
+            } else {
+                (counts.private_projects, counts.private_repositories) = (projects, repositories);
+            }
+        }
+        Ok(counts)
     }
 
     /// How many repositories it has.

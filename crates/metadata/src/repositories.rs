@@ -6,8 +6,7 @@ use oci::RepositoryName;
 use sea_orm::{ConnectionTrait, QueryResult};
 
 use crate::cache::Forget;
-use crate::listing;
-use crate::select::{Column, Kind, List};
+use crate::select::{Choice, Column, Kind, List};
 use crate::sql::Growing;
 use crate::{Db, Error, Page, Paged, Visibility, sql, usage};
 
@@ -48,12 +47,8 @@ impl Db {
         name: &RepositoryName,
     ) -> Result<Option<Repository>, Error> {
         let select = format!("SELECT {COLUMNS} FROM repositories r WHERE r.name = $1");
-        let Some(row) = sql::one(self.read(), &select, [name.as_str().into()]).await? else {
-            return Ok(None);
-        };
-        let mut found = [repository(&row)?];
-        add_counts(self.read(), &mut found).await?;
-        Ok(found.into_iter().next())
+        let row = sql::one(self.read(), &select, [name.as_str().into()]).await?;
+        row.as_ref().map(repository).transpose()
     }
 
     /// A page of repositories: the newest first unless sorted otherwise.
@@ -67,20 +62,20 @@ impl Db {
             conditions.push(" AND r.project_id = ").bind(project_id);
         }
         push_visible(&filter.visible_to, &mut conditions);
-        let order = "r.created_at DESC";
         let list = List {
             select: COLUMNS,
             from: "repositories r",
             columns: LISTED,
-            order,
+            order: "r.created_at DESC",
             id: "r.id",
         };
-        let mut repositories = list
-            .page(self.read(), conditions, page)
+        let choice = Choice {
+            table: Some("repositories r"),
+            total: None,
+        };
+        list.page_by(self.read(), &choice, conditions, page)
             .await?
-            .map(repository)?;
-        add_counts(self.read(), &mut repositories.items).await?;
-        Ok(repositories)
+            .map(repository)
     }
 
     /// Names of repositories after `after`, byte by byte, as `/v2/_catalog` lists them.
@@ -148,8 +143,8 @@ impl Db {
     }
 }
 
-const COLUMNS: &str =
-    "r.id, r.project_id, r.name, r.description, r.pull_count, r.created_at, r.updated_at";
+const COLUMNS: &str = "r.id, r.project_id, r.name, r.description, r.artifact_count, \
+     r.pull_count, r.created_at, r.updated_at";
 
 const LISTED: &[Column] = &[
     Column {
@@ -204,35 +199,24 @@ fn repository(row: &QueryResult) -> Result<Repository, Error> {
         project_id: sql::get(row, "project_id")?,
         name: sql::get(row, "name")?,
         description: sql::get(row, "description")?,
-        artifact_count: 0,
+        artifact_count: sql::get_size(row, "artifact_count")?,
         pull_count: sql::get_size(row, "pull_count")?,
         created_at: sql::get_time(row, "created_at")?,
         updated_at: sql::get_time(row, "updated_at")?,
     })
 }
 
-/// Counts for the rows of a page only: counted in the list itself, every row would be counted before it is sorted.
-async fn add_counts<C: ConnectionTrait>(
+/// The number of the repository of that name, and how many artifacts it lists.
+pub(crate) async fn find_number<C: ConnectionTrait>(
     on: &C,
-    repositories: &mut [Repository],
-) -> Result<(), Error> {
-    for chunk in repositories.chunks_mut(sql::CHUNK) {
-        let mut select = Growing::new(
-            "SELECT a.repository_id, COUNT(*) AS artifacts FROM artifacts a WHERE a.repository_id IN ",
-        );
-        select.bind_all(chunk.iter().map(|repository| repository.id));
-        select
-            .push(" AND ")
-            .push(listing::IS_TOP)
-            .push(" AND ")
-            .push(listing::IS_NO_ACCESSORY);
-        select.push(" GROUP BY a.repository_id");
-        for row in select.all(on).await? {
-            let id: i64 = sql::get(&row, "repository_id")?;
-            if let Some(repository) = chunk.iter_mut().find(|repository| repository.id == id) {
-                repository.artifact_count = sql::get_size(&row, "artifacts")?;
-            }
-        }
-    }
-    Ok(())
+    name: &RepositoryName,
+) -> Result<Option<(i64, u64)>, Error> {
+    let select = "SELECT id, artifact_count FROM repositories WHERE name = $1";
+    let Some(row) = sql::one(on, select, [name.as_str().into()]).await? else {
+        return Ok(None);
+    };
+    Ok(Some((
+        sql::get(&row, "id")?,
+        sql::get_size(&row, "artifact_count")?,
+    )))
 }

@@ -20,6 +20,15 @@ pub(crate) struct List<'a> {
     pub(crate) id: &'a str,
 }
 
+/// How the rows of a long list's page are chosen and counted.
+#[derive(Default)]
+pub(crate) struct Choice<'a> {
+    /// The table to choose them in, where it has indexes that tell enough for that: only those of the page are read whole.
+    pub(crate) table: Option<&'a str>,
+    /// How many there are before the page's own filter, where that is known.
+    pub(crate) total: Option<u64>,
+}
+
 /// Something a list may be filtered and sorted by.
 pub(crate) struct Column {
     /// What clients call it, in any case.
@@ -44,39 +53,66 @@ impl List<'_> {
     pub(crate) async fn page<C>(
         &self,
         on: &C,
+        conditions: Growing,
+        page: &Page,
+    ) -> Result<Paged<QueryResult>, Error>
+    where
+        C: ConnectionTrait,
+    {
+        self.page_by(on, &Choice::default(), conditions, page).await
+    }
+
+    /// The same, for long lists.
+    pub(crate) async fn page_by<C>(
+        &self,
+        on: &C,
+        choice: &Choice<'_>,
         mut conditions: Growing,
         page: &Page,
     ) -> Result<Paged<QueryResult>, Error>
     where
         C: ConnectionTrait,
     {
+        let mut total = choice.total;
         for filter in &page.filter {
             if let Some(column) = find(self.columns, &filter.key) {
                 push_filter(&mut conditions, column, filter);
+                total = None;
             }
         }
-        let wheres = format!(" FROM {} WHERE 1 = 1{}", self.from, conditions.text);
-        let mut rows = Growing {
-            text: format!("SELECT {}{wheres}", self.select),
-            values: conditions.values,
-        };
+        let tables = choice.table.unwrap_or(self.from);
+        let wheres = format!(" FROM {tables} WHERE 1 = 1{}", conditions.text);
         let counted = Growing {
             text: format!("SELECT COUNT(*){wheres}"),
-            values: rows.values.clone(),
+            values: conditions.values.clone(),
         };
-        rows.push(" ORDER BY ").push(&self.order_by(page));
+        let order = self.order_by(page);
+        let (select, from, id) = (self.select, self.from, self.id);
+        let mut rows = Growing {
+            text: match choice.table {
+                None => format!("SELECT {select}{wheres}"),
+                Some(_) => {
+                    format!("SELECT {select} FROM {from} WHERE {id} IN (SELECT {id}{wheres}")
+                }
+            },
+            values: conditions.values,
+        };
+        rows.push(" ORDER BY ").push(&order);
         if page.size > 0 {
             rows.push(" LIMIT ")
                 .bind(sql::size(page.size))
                 .push(" OFFSET ")
                 .bind(page.offset());
         }
+        if choice.table.is_some() {
+            rows.push(") ORDER BY ").push(&order);
+        }
         let items = rows.all(on).await?;
         let is_everything = page.size == 0 || (page.page == 1 && (items.len() as u64) < page.size);
-        let total = if is_everything {
-            items.len() as u64
-        } else {
-            counted.count(on).await?
+        let total = match total {
+            _ if is_everything => items.len() as u64,
+            Some(total) => total,
+            None => counted.count(on).await?,
         };
         Ok(Paged { items, total })
     }
@@ -114,7 +150,7 @@ impl<T> Paged<T> {
     }
 }
 
-fn find<'a>(columns: &'a [Column], key: &str) -> Option<&'a Column> {
+pub(crate) fn find<'a>(columns: &'a [Column], key: &str) -> Option<&'a Column> {
     columns.iter().find(|column| {
         column
             .keys

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use oci::Digest;
+use sea_orm::QueryResult;
 
 use crate::cache::{Forget, digest_key};
 use crate::sql::Growing;
@@ -27,38 +28,41 @@ impl Db {
         Ok(unreferenced)
     }
 
-    /// Drops the holds older than `older_than` that no manifest of their repository names (pushes that were never
-    /// completed, manifests since deleted); how many.
-    pub async fn drop_unnamed_holds(&self, older_than: DateTime<Utc>) -> Result<u64, Error> {
-        let before = sql::micros(older_than);
+    /// The holds older than `older_than` that no manifest of their repository names: pushes that were never completed,
+    /// manifests since deleted. At most a hundred thousand of them.
+    pub async fn unnamed_holds(&self, older_than: DateTime<Utc>) -> Result<Vec<Hold>, Error> {
         let select = format!(
-            "SELECT repository, digest FROM held_blobs WHERE held_at < $1 AND {IS_UNNAMED}"
+            "SELECT repository, digest FROM held_blobs WHERE held_at < $1 AND {IS_UNNAMED} LIMIT {MAX_HOLDS}"
         );
-        let unnamed = sql::all(self.read(), &select, [before.into()]).await?;
+        let rows = sql::all(self.read(), &select, [sql::micros(older_than).into()]).await?;
+        rows.iter().map(hold).collect()
+    }
+
+    /// Drops those of `holds` that are older than `older_than` still, and unnamed; how many. Nothing may come to rely on
+    /// them meanwhile.
+    pub async fn drop_unnamed_holds(
+        &self,
+        holds: &[Hold],
+        older_than: DateTime<Utc>,
+    ) -> Result<u64, Error> {
         let mut dropped = 0;
-        // A chunk a transaction, asked again inside it: the janitor must not keep pushes waiting.
-        for chunk in unnamed.chunks(sql::CHUNK) {
+        for chunk in holds.chunks(sql::CHUNK) {
             let mut delete = Growing::new("DELETE FROM held_blobs WHERE held_at < ");
             delete
-                .bind(before)
+                .bind(sql::micros(older_than))
                 .push(" AND ")
                 .push(IS_UNNAMED)
                 .push(" AND (repository, digest) IN (VALUES ");
-            let mut rows = Vec::with_capacity(chunk.len());
-            for row in chunk {
-                rows.push([
-                    sql::get::<String>(row, "repository")?.into(),
-                    sql::get::<String>(row, "digest")?.into(),
-                ]);
-            }
+            let rows = chunk
+                .iter()
+                .map(|hold| [hold.repository.as_str().into(), hold.digest.as_str().into()]);
             delete
                 .bind_rows(rows)
                 .push(") RETURNING repository, digest, project_id, size");
             let mut write = self.write().await?;
             let mut freed: BTreeMap<i64, Vec<(Digest, u64)>> = BTreeMap::new();
             for row in delete.all(write.sql()).await? {
-                let repository: String = sql::get(&row, "repository")?;
-                let digest = sql::get_digest(&row, "digest")?;
+                let Hold { repository, digest } = hold(&row)?;
                 write.forget(Forget::Right(digest_key(repository, &digest)));
                 let blob = (digest, sql::get_size(&row, "size")?);
                 let project_id = sql::get(&row, "project_id")?;
@@ -73,6 +77,23 @@ impl Db {
         }
         Ok(dropped)
     }
+}
+
+/// That a repository holds a blob.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hold {
+    repository: String,
+    digest: Digest,
+}
+
+/// What is more waits for the next round.
+const MAX_HOLDS: u32 = 100_000;
+
+fn hold(row: &QueryResult) -> Result<Hold, Error> {
+    Ok(Hold {
+        repository: sql::get(row, "repository")?,
+        digest: sql::get_digest(row, "digest")?,
+    })
 }
 
 /// Of a row of `held_blobs`.

@@ -8,7 +8,7 @@ use oci::{Digest, RepositoryName, Tag};
 
 use sea_orm::QueryResult;
 
-use crate::cache::{Forget, HotTag, tag_key};
+use crate::cache::{HotTag, tag_key};
 use crate::sql::Growing;
 use crate::{Db, Error, sql};
 
@@ -108,21 +108,6 @@ impl Db {
             .iter()
             .map(|row| sql::get(row, "name"))
             .collect()
-    }
-
-    /// Forgets a tag, not what it points at; whether it was there.
-    pub async fn delete_tag(&self, repository: &RepositoryName, tag: &Tag) -> Result<bool, Error> {
-        let mut write = self.write().await?;
-        let delete = "DELETE FROM tags WHERE name = $2 AND repository_id = (SELECT id FROM repositories WHERE name = $1)";
-        let deleted = sql::execute(
-            write.sql(),
-            delete,
-            [repository.as_str().into(), tag.as_str().into()],
-        )
-        .await?;
-        write.forget(Forget::Tag(tag_key(repository, tag)));
-        write.commit().await?;
-        Ok(deleted > 0)
     }
 }
 

@@ -51,6 +51,9 @@ pub(crate) async fn of_blobs<C: ConnectionTrait>(
     blobs: &[(Digest, u64)],
     holds: i64,
 ) -> Result<i64, Error> {
+    if blobs.is_empty() {
+        return Ok(0);
+    }
     let sizes: BTreeMap<&str, u64> = blobs
         .iter()
         .map(|(digest, size)| (digest.as_str(), *size))

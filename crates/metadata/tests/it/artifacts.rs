@@ -176,7 +176,6 @@ pub(crate) async fn recording_again_changes_nothing_but_the_check_time(db: Db) {
     );
     let tags = db
         .list_artifact_tags(
-            &app,
             first.artifact_id,
             &Page::parse(Some(2), Some(1), None, None).unwrap(),
         )
@@ -399,8 +398,8 @@ pub(crate) async fn tags_are_ordered_and_told_apart_byte_by_byte(db: Db) {
         [""; 0]
     );
     assert_eq!(db.list_tags(&app, None, Some(0)).await.unwrap(), [""; 0]);
-    assert!(db.delete_tag(&app, &tag("a")).await.unwrap());
-    assert!(!db.delete_tag(&app, &tag("a")).await.unwrap());
+    assert!(db.delete_tag(&app, &tag("a"), at(2)).await.unwrap());
+    assert!(!db.delete_tag(&app, &tag("a"), at(2)).await.unwrap());
     assert!(db.find_tag(&app, &tag("A")).await.unwrap().is_some());
     assert!(db.find_tag(&app, &tag("a")).await.unwrap().is_none());
 }
@@ -422,11 +421,19 @@ pub(crate) async fn what_is_deleted_is_forgotten_at_once(db: Db) {
     assert_eq!(see().await, (false, false, false));
     record(&db, &hub, "hub/app", &image, Some("v1"), 1).await;
     assert_eq!(see().await, (true, true, true));
-    assert!(db.delete_tag(&app, &tag("v1")).await.unwrap());
+    assert!(db.delete_tag(&app, &tag("v1"), at(2)).await.unwrap());
     assert_eq!(see().await, (false, true, true));
     record(&db, &hub, "hub/app", &image, Some("v1"), 2).await;
-    assert!(db.delete_artifact(&app, image.digest()).await.unwrap());
-    assert!(!db.delete_artifact(&app, image.digest()).await.unwrap());
+    assert!(
+        db.delete_artifact(&app, image.digest(), at(2))
+            .await
+            .unwrap()
+    );
+    assert!(
+        !db.delete_artifact(&app, image.digest(), at(2))
+            .await
+            .unwrap()
+    );
     assert_eq!(see().await, (false, false, false));
     assert_eq!(db.list_tags(&app, None, None).await.unwrap(), [""; 0]);
     record(&db, &hub, "hub/app", &image, Some("v1"), 3).await;

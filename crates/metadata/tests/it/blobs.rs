@@ -129,7 +129,9 @@ pub(crate) async fn the_sweep_names_only_what_nothing_needs(db: Db) {
         db.blob_right(&app, &blob("abandoned")).await.unwrap(),
         BlobRight::Held { .. }
     ));
-    assert_eq!(db.drop_unnamed_holds(at(50)).await.unwrap(), 1);
+    let holds = db.unnamed_holds(at(50)).await.unwrap();
+    assert_eq!(db.drop_unnamed_holds(&holds, at(0)).await.unwrap(), 0);
+    assert_eq!(db.drop_unnamed_holds(&holds, at(50)).await.unwrap(), 1);
     assert_eq!(
         db.blob_right(&app, &blob("abandoned")).await.unwrap(),
         BlobRight::None

@@ -310,11 +310,12 @@ pub(crate) async fn every_method_can_run_on_any_thread(db: Db) {
         .await
         .unwrap();
     sent(db.unreferenced_blobs(&[blob("any")])).await.unwrap();
-    sent(db.drop_unnamed_holds(at(1))).await.unwrap();
+    let holds = sent(db.unnamed_holds(at(1))).await.unwrap();
+    sent(db.drop_unnamed_holds(&holds, at(1))).await.unwrap();
     sent(db.update_project(hub.id, Default::default(), at(1)))
         .await
         .unwrap();
-    sent(db.delete_artifact(&app, image.digest()))
+    sent(db.delete_artifact(&app, image.digest(), at(1)))
         .await
         .unwrap();
     sent(db.delete_repository(&app)).await.unwrap();
@@ -340,7 +341,7 @@ pub(crate) async fn two_nodes_see_each_others_facts(postgres: &Postgres) {
     assert!(two.find_tag(&app, &tag("v1")).await.unwrap().is_some());
     // A push of what this node has in memory, and another has deleted, is a push.
     assert!(
-        one.delete_artifact(&app, image("any").digest())
+        one.delete_artifact(&app, image("any").digest(), at(1))
             .await
             .unwrap()
     );

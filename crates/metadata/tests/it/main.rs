@@ -4,6 +4,7 @@ mod artifacts;
 mod audit;
 mod blobs;
 mod concurrency;
+mod content;
 mod harness;
 mod people;
 mod policies;
@@ -80,6 +81,13 @@ stories! {
         pulls_and_checks_are_counted_in_one_write,
         a_hit_needs_no_database,
         every_method_can_run_on_any_thread;
+    content:
+        an_artifact_is_listed_while_nothing_else_shows_it,
+        an_accessory_by_tag_or_by_subject_goes_with_its_subject,
+        an_index_takes_what_nothing_else_needs,
+        a_projects_artifacts_are_listed_together_or_the_newest_of_each_repository,
+        labels_are_put_on_artifacts_and_found_by,
+        content_is_counted_as_far_as_it_is_seen;
     people:
         the_first_user_is_number_one,
         a_name_or_address_is_given_once,
