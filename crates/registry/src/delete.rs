@@ -1,27 +1,29 @@
 //! Deletions through the registry API. Rows go at once; bytes that nothing names any more are the janitor's.
 
 use auth::Access;
+use chrono::{DateTime, Utc};
 use oci::{Digest, Reference, RepositoryName};
 
 use crate::{Error, Kind, Registry, Result};
 
 impl Registry {
-    /// Deletes a manifest with its tags, or one tag. A proxy project's tags follow its upstream and are not deleted
+    /// Deletes a manifest with its tags and with what is about it, or one tag. A proxy project's tags follow its upstream and are not deleted
     /// one by one; its manifests are cached copies and may go.
     pub async fn delete_manifest(
         &self,
         access: &Access,
         name: &RepositoryName,
         reference: &Reference,
+        now: DateTime<Utc>,
     ) -> Result<()> {
         let is_known = match reference {
             Reference::Tag(tag) => {
                 Self::require_hosted(access, name)?;
-                self.db().delete_tag(name, tag).await?
+                self.db().delete_tag(name, tag, now).await?
             }
             Reference::Digest(digest) => {
                 let repository = self.repository(access, name).await?;
-                self.db().delete_artifact(&repository, digest).await?
+                self.db().delete_artifact(&repository, digest, now).await?
             }
         };
         let unknown = || Error::ManifestUnknown {

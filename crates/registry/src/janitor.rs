@@ -9,6 +9,9 @@ use storage::Stored;
 
 use crate::{Error, Registry, Result};
 
+/// Holds dropped while pushes wait.
+const HOLDS_AT_ONCE: usize = 200;
+
 /// What a round removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Swept {
@@ -51,10 +54,16 @@ impl Registry {
         self.forget_uploads_without_bytes().await?;
         let forgotten = self.0.auth.forget_ended_sessions(now).await;
         forgotten.map_err(|error| Error::Internal(Box::new(error)))?;
+        for holds in self
+            .db()
+            .unnamed_holds(upload_limit)
+            .await?
+            .chunks(HOLDS_AT_ONCE)
         {
-            // A manifest may be about to name them: pushes hold the other side of this lock while they check and record.
+            // A manifest may be about to name them: pushes hold the other side of this lock while they check and record,
+            // and must not wait long.
             let _deleting = self.0.local.deleting_bytes().await;
-            self.db().drop_unnamed_holds(upload_limit).await?;
+            self.db().drop_unnamed_holds(holds, upload_limit).await?;
         }
         match self.db().recount_usage().await? {
             0 => {}

@@ -3,11 +3,13 @@
 //! Every operation demands an [`auth::Access`], so a forgotten check does not compile. Nothing here speaks
 //! HTTP to clients; how an error becomes a status is the server's business.
 
+mod additions;
 mod artifacts;
 mod audit;
 mod clients;
 mod configuration;
 mod cron;
+mod copies;
 mod declared;
 mod delete;
 mod demand;
@@ -16,6 +18,7 @@ mod figures;
 mod filter;
 mod health;
 mod janitor;
+mod labels;
 mod limits;
 mod members;
 mod per_project;
@@ -28,6 +31,9 @@ mod repositories;
 mod retention;
 mod robots;
 mod settings;
+mod statistics;
+mod tags;
+mod told;
 mod upstreams;
 
 use std::sync::Arc;
@@ -38,12 +44,16 @@ use metadata::Db;
 use oci::RepositoryName;
 use pullthrough::{Local, Origin, PullThrough};
 use storage::BlobStore;
+use tokio::sync::Semaphore;
 
 pub use audit::{AUDIT_SETTINGS, audit_name, check_audit_settings, named};
 pub use configuration::{
     BANNER_MESSAGE, Configured, NOTIFICATION_ENABLE, QUOTA_PER_PROJECT, READ_ONLY,
     STORAGE_PER_PROJECT,
 };
+pub use additions::{Addition, AdditionKind};
+pub use artifacts::Which;
+pub use copies::CopySource;
 pub use declared::{DeclaredProject, DeclaredRegistry};
 pub use error::{Error, Result, UpstreamStatus};
 pub use figures::{
@@ -52,6 +62,7 @@ pub use figures::{
 };
 pub use filter::{FilterDraft, FilterReport, Filtered, FilteredRepository};
 pub use health::{Component, Room};
+pub use labels::LabelAccess;
 pub use members::Who;
 pub use projects::ProjectDraft;
 pub use pull::{PulledManifest, TagPage};
@@ -64,6 +75,7 @@ pub use robots::{
     ShownRobot,
 };
 pub use settings::{check_project_filter, check_project_setting, is_project_setting};
+pub use statistics::Statistics;
 pub use upstreams::{
     UpstreamBudget, UpstreamChange, UpstreamDraft, UpstreamOptions, UpstreamState,
     UpstreamSuggestions, upstream_kinds, upstream_suggestions,
@@ -101,6 +113,8 @@ struct Inner {
     clients: clients::Clients,
     filters: filter::Filters,
     limits: limits::ProjectLimits,
+    /// Whose turn it is to look into blobs.
+    additions: Semaphore,
 }
 
 impl Registry {
@@ -115,6 +129,7 @@ impl Registry {
             clients: clients::Clients::default(),
             filters: filter::Filters::default(),
             limits: limits::ProjectLimits::default(),
+            additions: Semaphore::new(additions::AT_ONCE),
             config,
             local,
             auth,

@@ -271,7 +271,7 @@ impl Registry {
 
 impl Registry {
     /// The project's filter, which lets the repository pass: asked before anything else of every pull, cached or not.
-    fn filter(&self, access: &Access, origin: &Origin) -> Result<Arc<Filter>> {
+    pub(crate) fn filter(&self, access: &Access, origin: &Origin) -> Result<Arc<Filter>> {
         let filter = self.0.filters.of(access.project());
         self.admit_repository(access, &filter, &origin.repository)?;
         Ok(filter)
