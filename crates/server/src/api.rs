@@ -12,10 +12,14 @@
 //! What all operations share is added by [`crate::openapi`]: parameters of the path, errors, sign-in, a list's headers.
 
 mod absent;
+mod accessories;
+mod additions;
 mod artifacts;
 mod auditlog;
 mod configurations;
 mod health;
+mod icons;
+mod labels;
 mod members;
 mod metadatas;
 mod permissions;
@@ -31,6 +35,7 @@ pub(crate) mod roadstead;
 mod robots;
 mod schedules;
 mod search;
+mod statistics;
 mod systeminfo;
 mod tags;
 mod users;
@@ -73,6 +78,10 @@ fn operations() -> Vec<UtoipaMethodRouter<State>> {
         routes!(systeminfo::certificate),
         routes!(configurations::list, configurations::update),
         routes!(search::get),
+        routes!(statistics::get),
+        routes!(icons::get),
+        routes!(labels::list, labels::create),
+        routes!(labels::get, labels::update, labels::delete),
         routes!(users::list, users::create),
         routes!(users::current),
         routes!(permissions::of_caller),
@@ -116,8 +125,13 @@ fn operations() -> Vec<UtoipaMethodRouter<State>> {
             repositories::update,
             repositories::delete
         ),
-        routes!(artifacts::list),
+        routes!(artifacts::list_in_project),
+        routes!(artifacts::list, artifacts::copy),
         routes!(artifacts::get, artifacts::delete),
+        routes!(accessories::list),
+        routes!(additions::get),
+        routes!(labels::put_on),
+        routes!(labels::take_off),
         routes!(tags::list, tags::create),
         routes!(tags::delete),
         routes!(auditlog::list_legacy),

@@ -114,6 +114,15 @@ impl Error {
         )
     }
 
+    /// 405, in Harbor's words: what a proxy project has comes from its upstream.
+    pub(crate) fn not_of_a_proxy() -> Self {
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            harbor::METHOD_NOT_ALLOWED,
+            "the operation isn't supported for a proxy cache project",
+        )
+    }
+
     /// 500; the cause goes to the log, not to the client.
     pub(crate) fn internal(cause: &(dyn std::error::Error + 'static)) -> Self {
         tracing::error!(error = cause, "request failed");

@@ -26,7 +26,7 @@ const ABOUT: &str = "Harbor's management API under `/api/v2.0`, and what is Road
     `/api/roadstead/v1`. What differs from Harbor is told in docs/compatibility.md.";
 
 /// Harbor's tags, and ours after them.
-const TAGS: [(&str, &str); 20] = [
+const TAGS: [(&str, &str); 23] = [
     ("project", "Namespaces: hosted, or a proxy cache"),
     ("member", "Who has which role in a project"),
     ("projectMetadata", "A project's settings, one at a time"),
@@ -34,6 +34,7 @@ const TAGS: [(&str, &str); 20] = [
     ("artifact", "Stored manifests, their tags, what is attached"),
     ("quota", "How much each project may hold, and does"),
     ("retention", "What of a project's content shall stay"),
+    ("label", "Names to put on artifacts"),
     ("registry", "The endpoints that proxy caches pull from"),
     ("user", "Who signs in here"),
     ("auditlog", "What was done, by whom"),
@@ -42,6 +43,8 @@ const TAGS: [(&str, &str); 20] = [
     ("permissions", "What robots can be allowed"),
     ("schedule", "What is begun by itself"),
     ("search", "Projects and repositories by name"),
+    ("statistic", "How much there is"),
+    ("icon", "Pictures for kinds of artifacts"),
     ("systeminfo", "What the server says of itself"),
     ("configure", "The system's settings"),
     ("health", "Whether it is well"),
@@ -50,7 +53,7 @@ const TAGS: [(&str, &str); 20] = [
 ];
 
 /// Parameters of paths mean the same wherever they are.
-const PATH_PARAMETERS: [(&str, Type, &str); 10] = [
+const PATH_PARAMETERS: [(&str, Type, &str); 13] = [
     (
         "project",
         Type::String,
@@ -64,6 +67,13 @@ const PATH_PARAMETERS: [(&str, Type, &str); 10] = [
     ),
     ("reference", Type::String, "A digest, or a tag"),
     ("tag_name", Type::String, "The tag"),
+    (
+        "addition",
+        Type::String,
+        "What is asked for: see the artifact's `addition_links`",
+    ),
+    ("label_id", Type::Integer, "The label's number"),
+    ("digest", Type::String, "Its digest"),
     ("meta_name", Type::String, "The setting's key"),
     ("id", Type::Integer, "Its number"),
     ("mid", Type::Integer, "The member's number"),

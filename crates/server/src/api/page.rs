@@ -18,6 +18,8 @@ use super::{PREFIX, Result};
 use crate::State;
 use crate::error::{Error, harbor};
 
+/// What `page_size=0` gets: all, where that is no more than this. What it takes to answer is held in memory.
+const MOST_AT_ONCE: u64 = 5000;
 const TOTAL: HeaderName = HeaderName::from_static("x-total-count");
 
 /// Which page was asked for, and where its neighbours are.
@@ -25,6 +27,7 @@ pub(super) struct Paging {
     pub(super) page: Page,
     pub(super) parameters: Parameters,
     path: String,
+    is_all: bool,
 }
 
 /// What a list can be asked for, as the API's description has it; it is read by [`Paging::of`].
@@ -34,7 +37,7 @@ struct PageQuery {
     /// Which page, from 1 (the default).
     #[param(minimum = 1)]
     page: Option<u64>,
-    /// How many a page has: 10 unless told otherwise, at most 100. 0 asks for all.
+    /// How many a page has: 10 unless told otherwise, at most 100. 0 asks for all, where they are no more than 5000.
     #[param(maximum = 100)]
     page_size: Option<u64>,
     /// What to look for: `key=value`, `key=~part`, `key=[from~to]`, `key={any of}` or `key=(all of)`, with commas between.
@@ -65,7 +68,7 @@ impl Paging {
             .text("q")
             .map(|q| percent_decode_str(q).decode_utf8_lossy());
         let (number, size) = (parameters.number("page")?, parameters.number("page_size")?);
-        let page =
+        let mut page =
             Page::parse(number, size, q.as_deref(), parameters.text("sort")).map_err(|error| {
                 match error {
                     PageError::Query => Error::new(
@@ -76,10 +79,15 @@ impl Paging {
                     PageError::Page | PageError::Size => Error::invalid(&error.to_string()),
                 }
             })?;
+        let is_all = page.size == 0;
+        if is_all {
+            (page.page, page.size) = (1, MOST_AT_ONCE);
+        }
         Ok(Self {
             page,
             parameters,
             path: format!("{PREFIX}{path}"),
+            is_all,
         })
     }
 
@@ -95,6 +103,13 @@ impl Paging {
 
     /// The answer: this page's rows, how many there are in all, where to go on.
     pub(super) fn answer<T: Serialize>(&self, items: &[T], total: u64) -> Response {
+        if self.is_all && total > items.len() as u64 {
+            let message = format!(
+                "the list has {total} entries, and page_size=0 gives at most {MOST_AT_ONCE}: ask for pages"
+            );
+            return Error::new(StatusCode::BAD_REQUEST, harbor::BAD_REQUEST, message)
+                .into_response();
+        }
         let mut response = Json(items).into_response();
         let headers = response.headers_mut();
         headers.insert(TOTAL, HeaderValue::from(total));
@@ -109,8 +124,8 @@ impl Paging {
 
     fn link(&self, total: u64) -> Option<String> {
         let Page { page, size, .. } = self.page;
-        let has_next = size > 0 && page.saturating_mul(size) < total;
-        let has_previous = size > 0 && page > 1;
+        let has_next = !self.is_all && page.saturating_mul(size) < total;
+        let has_previous = page > 1;
         let previous = has_previous.then(|| format!("<{}>; rel=\"prev\"", self.address(page - 1)));
         let next = has_next.then(|| format!("<{}>; rel=\"next\"", self.address(page + 1)));
         let links: Vec<String> = previous.into_iter().chain(next).collect();
@@ -171,6 +186,17 @@ mod tests {
         assert_eq!(part("page_size=2&page=3"), [0_i32; 0]);
         assert_eq!(part(&format!("page={}", u64::MAX)), [0_i32; 0]);
         assert_eq!(part("page_size=0"), [1, 2, 3]);
+    }
+
+    #[test]
+    fn all_at_once_has_a_bound_and_says_so() {
+        let paging = Paging::of("/projects", Some("page=7&page_size=0")).unwrap();
+        assert_eq!((paging.page.page, paging.page.size), (1, MOST_AT_ONCE));
+        let status = |total| paging.answer(&[1, 2], total).status();
+        assert_eq!(
+            (status(2), status(3)),
+            (StatusCode::OK, StatusCode::BAD_REQUEST)
+        );
     }
 
     #[test]

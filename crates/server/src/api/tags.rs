@@ -88,12 +88,7 @@ pub(super) async fn create(
 ) -> Result<StatusCode> {
     let (access, name) = asked.repository(Action::TagCreate, &project, &path).await?;
     if access.project().upstream_id.is_some() {
-        let message = "the operation isn't supported for a proxy cache project";
-        return Err(Error::new(
-            StatusCode::METHOD_NOT_ALLOWED,
-            harbor::METHOD_NOT_ALLOWED,
-            message,
-        ));
+        return Err(Error::not_of_a_proxy());
     }
     asked.about(&format!("{name}:{}", new.name));
     let reference = reference(&name, &text)?;
@@ -139,7 +134,7 @@ pub(super) async fn delete(
     let removed = asked
         .state
         .registry()
-        .remove_tag(&access, &name, &reference, &tag)
+        .remove_tag(&access, &name, &reference, &tag, Utc::now())
         .await;
     removed
         .map(|()| StatusCode::OK)
