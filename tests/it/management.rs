@@ -1,12 +1,16 @@
 //! The management API, as Harbor's clients speak it: endpoints, projects, members, repositories, artifacts.
 
 mod configuration;
+mod accessories;
+mod additions;
 mod content;
+mod copies;
 mod declared;
 mod description;
 mod endpoint_clients;
 mod endpoint_options;
 mod endpoints;
+mod labels;
 mod people;
 mod policies;
 mod projects;

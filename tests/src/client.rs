@@ -7,6 +7,8 @@ use http::{HeaderMap, Method, StatusCode};
 use oci::{Digest, Manifest};
 use serde_json::Value;
 
+use crate::Artifact;
+
 /// Speaks HTTP to one server, with Basic credentials, a token, or neither. Follows no redirect.
 #[derive(Clone)]
 pub struct Client {
@@ -258,6 +260,29 @@ impl Client {
             .header("docker-content-digest")
             .parse()
             .expect("a digest")
+    }
+
+    /// Pushes an artifact with its blobs; without a tag by its digest.
+    pub async fn push_artifact(
+        &self,
+        repository: &str,
+        tag: Option<&str>,
+        artifact: &Artifact,
+    ) -> Digest {
+        for blob in &artifact.blobs {
+            self.push_blob(repository, blob).await;
+        }
+        let digest = artifact.digest();
+        let reference = tag.unwrap_or(digest.as_str());
+        self.push_manifest(
+            repository,
+            reference,
+            artifact.media_type(),
+            artifact.text(),
+        )
+        .await
+        .expect(201);
+        digest
     }
 
     /// `PUT`s a manifest.

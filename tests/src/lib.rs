@@ -2,6 +2,7 @@
 //! clients that speak to it as docker and curl do. Upstreams are [`upstream::fake`] registries.
 
 mod browser;
+mod artifact;
 mod client;
 mod config;
 pub mod data;
@@ -9,6 +10,7 @@ mod process;
 mod server;
 
 pub use browser::Browser;
+pub use artifact::{Artifact, HELM_CONFIG};
 pub use client::{Answer, Client, Pulled};
 pub use config::Setup;
 pub use process::{Ended, Launch, ProcessServer, program};

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use tests::fake::FakeUpstream;
-use tests::{Setup, TestServer};
+use tests::{Artifact, Setup, TestServer};
 
 use super::{delete, get, post, put};
 
@@ -250,4 +250,109 @@ async fn a_manifest_that_names_a_private_configuration_does_not_show_it() {
     .expect(200)
     .json();
     assert!(trap.get("extra_attrs").is_none(), "{trap}");
+}
+
+#[tokio::test]
+async fn a_projects_artifacts_are_listed_together_or_the_newest_of_each_repository() {
+    let server = TestServer::start(Setup::new()).await;
+    let admin = server.admin();
+    let [old, new, young] = ["old", "new", "young"].map(Artifact::image);
+    let chart = Artifact::chart(&json!({ "name": "nginx" }), &[]);
+    for (repository, tag, artifact) in [
+        ("library/a", "1", &old),
+        ("library/a", "2", &new),
+        ("library/a", "chart", &chart),
+        ("library/b", "1", &young),
+    ] {
+        admin.push_artifact(repository, Some(tag), artifact).await;
+    }
+    let listed = async |query: &str| {
+        let path = format!("/projects/library/artifacts{query}");
+        let answer = get(&admin, &path).await.expect(200);
+        let items = answer.json();
+        let digests = items.as_array().unwrap().iter();
+        let digests: Vec<String> = digests
+            .map(|item| item["digest"].as_str().unwrap().to_owned())
+            .collect();
+        assert_eq!(answer.header("x-total-count"), digests.len().to_string());
+        digests
+    };
+    let digests = |artifacts: &[&Artifact]| {
+        let digests = artifacts.iter();
+        digests
+            .map(|artifact| artifact.digest().to_string())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(listed("").await, digests(&[&young, &chart, &new, &old]));
+    assert_eq!(listed("?q=type%3DCHART").await, digests(&[&chart]));
+    assert_eq!(listed("?q=tags%3D1").await, digests(&[&young, &old]));
+    let latest =
+        "?latest_in_repository=true&q=media_type%3Dapplication/vnd.oci.image.config.v1%2Bjson";
+    // A plus in a query is a blank, unless it is encoded; Harbor's clients encode `q` twice.
+    assert_eq!(
+        listed(&latest.replace("%2B", "%252B")).await,
+        digests(&[&young, &new])
+    );
+    let both = "/projects/library/artifacts?latest_in_repository=true";
+    let refused = get(&admin, both).await.expect(400);
+    assert!(refused.message().contains("must be specified"));
+    // As in Harbor strangers do not get this list, be the project public or not.
+    get(&server.anonymous(), "/projects/library/artifacts")
+        .await
+        .expect(401);
+    get(&admin, "/projects/1/artifacts").await.expect(200);
+    get(&admin, "/projects/none/artifacts").await.expect(404);
+}
+
+#[tokio::test]
+async fn statistics_count_what_the_caller_may_see() {
+    let server = TestServer::start(Setup::new()).await;
+    let admin = server.admin();
+    post(&admin, "/projects", json!({ "project_name": "secret" }))
+        .await
+        .expect(201);
+    let image = Artifact::image("x");
+    admin.push_artifact("library/a", Some("1"), &image).await;
+    admin.push_artifact("secret/a", Some("1"), &image).await;
+    admin.push_artifact("secret/b", Some("1"), &image).await;
+    let all = get(&admin, "/statistics").await.expect(200).json();
+    let bytes: u64 = tests::data::blobs(&server.data())
+        .values()
+        .map(|path| std::fs::metadata(path).unwrap().len())
+        .sum();
+    assert_eq!(
+        all,
+        json!({
+            "private_project_count": 1, "private_repo_count": 2, "public_project_count": 1, "public_repo_count": 1,
+            "total_project_count": 2, "total_repo_count": 3, "total_storage_consumption": bytes,
+        })
+    );
+    let bob = super::user(&server, "bob").await;
+    let his = get(&bob, "/statistics").await.expect(200).json();
+    assert_eq!(
+        (&his["private_repo_count"], &his["public_repo_count"]),
+        (&json!(0), &json!(1))
+    );
+    assert_eq!(his["total_storage_consumption"], 0);
+    get(&server.anonymous(), "/statistics").await.expect(401);
+}
+
+#[tokio::test]
+async fn everything_at_once_is_a_bounded_wish() {
+    let server = TestServer::start(Setup::new()).await;
+    let admin = server.admin();
+    admin.push_image("library/app", "1", &[b"one"]).await;
+    let all = get(&admin, "/repositories?page_size=0").await.expect(200);
+    assert_eq!(all.json().as_array().unwrap().len(), 1);
+    assert_eq!(all.header("link"), "");
+    for wrong in [
+        "page_size=101",
+        "page=0",
+        "page_size=-1",
+        "with_label=perhaps",
+    ] {
+        get(&admin, &format!("/projects/library/artifacts?{wrong}"))
+            .await
+            .expect(422);
+    }
 }

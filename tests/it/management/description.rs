@@ -48,7 +48,7 @@ async fn answers_have_the_fields_that_are_described() {
             continue;
         }
         let answer = admin
-            .get(&format!("{words}?username=a&q="))
+            .get(&format!("{words}?username=a&scope=g&q="))
             .await
             .expect(200);
         compare(&description, schema, &answer.json(), path);
@@ -88,7 +88,7 @@ async fn the_explorer_loads_its_own_files_and_nothing_else() {
 /// A path with something in place of its variable parts.
 fn filled(path: &str) -> String {
     let part = |part: &str| {
-        let is_number = ["{id}", "{mid}", "{user_id}"].contains(&part);
+        let is_number = ["{id}", "{mid}", "{user_id}", "{label_id}"].contains(&part);
         match part.starts_with('{') {
             true if is_number => "1".to_owned(),
             true => "some".to_owned(),
