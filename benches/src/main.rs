@@ -7,6 +7,7 @@ mod content;
 mod disk;
 mod http;
 mod lab;
+mod many;
 mod process;
 mod registry;
 mod relay;
@@ -26,7 +27,7 @@ const USAGE: &str = "benches [--quick] [--only ROWS] [--write FILE] [--roadstead
 
   --quick             small sizes and one round: shows that the benchmark runs, not how fast anything is
   --only ROWS         a comma-separated choice of: cold, stampede, hot, manifests, audit, push, start,
-                      bandwidth, slow-disk
+                      bandwidth, slow-disk, lists
   --write FILE        put the tables between the two markers of this Markdown file
   --roadstead BINARY  the binary to measure (target/release/roadstead)
 ";
@@ -74,6 +75,7 @@ async fn run(options: Options) -> Result<()> {
             "audit" => rows::audit::measure(&lab, &mut report).await,
             "push" => rows::push::measure(&lab, &mut report).await,
             "start" => rows::start::measure(&lab, &mut report).await,
+            "lists" => rows::lists::measure(&lab, &mut report).await,
             _ => rows::slow_disk::measure(&lab, &mut report).await,
         };
         outcome.with_context(|| format!("row `{name}`"))?;
@@ -87,7 +89,7 @@ async fn run(options: Options) -> Result<()> {
     }
 }
 
-const ROWS: [(&str, &str); 9] = [
+const ROWS: [(&str, &str); 10] = [
     ("cold", "cold pull against going direct"),
     ("stampede", "many clients, one cold blob"),
     ("bandwidth", "a bandwidth limit, and a hit beside it"),
@@ -100,6 +102,7 @@ const ROWS: [(&str, &str); 9] = [
         "slow-disk",
         "small requests beside cold files on a slow disk",
     ),
+    ("lists", "lists, start and pulls with a million artifacts"),
 ];
 
 fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Options> {

@@ -4,6 +4,7 @@ pub(crate) mod audit;
 pub(crate) mod bandwidth;
 pub(crate) mod cold;
 pub(crate) mod hot;
+pub(crate) mod lists;
 pub(crate) mod manifests;
 pub(crate) mod push;
 pub(crate) mod slow_disk;
