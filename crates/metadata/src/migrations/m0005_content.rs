@@ -79,7 +79,6 @@ CREATE INDEX artifact_labels_label ON artifact_labels (label_id, artifact_id);
 
 /// Lists are filtered, sorted and counted in the indexes alone; rows are read for one page.
 const INDEXES: &str = "
-DROP INDEX artifacts_pushed;
 DROP INDEX artifacts_subject;
 CREATE INDEX artifacts_about ON artifacts (repository_id, about_digest) WHERE about_digest IS NOT NULL;
 CREATE INDEX artifacts_in_repository ON artifacts (repository_id, pushed_at, id, listed, type_id, size, pulled_at)
