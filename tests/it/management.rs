@@ -1,8 +1,8 @@
 //! The management API, as Harbor's clients speak it: endpoints, projects, members, repositories, artifacts.
 
-mod configuration;
 mod accessories;
 mod additions;
+mod configuration;
 mod content;
 mod copies;
 mod declared;

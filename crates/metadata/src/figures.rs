@@ -17,8 +17,8 @@ pub struct ProjectFigures {
     pub pulls: u64,
     /// Its members.
     pub members: u64,
-    /// Its artifacts, by their type and their configuration's.
-    pub artifacts: Vec<(String, Option<String>, u64)>,
+    /// Its artifacts, by what they are called.
+    pub artifacts: Vec<(String, u64)>,
 }
 
 impl Db {
@@ -48,17 +48,14 @@ impl Db {
                 figures.pulls = sql::get_size(&row, "pulls")?;
             }
         }
-        let artifacts = "SELECT r.project_id, a.media_type, a.config_media_type, COUNT(*) AS artifacts \
-                         FROM artifacts a JOIN repositories r ON r.id = a.repository_id \
-                         GROUP BY r.project_id, a.media_type, a.config_media_type \
-                         ORDER BY a.media_type, a.config_media_type";
+        let artifacts = "SELECT a.project_id, y.kind, COUNT(*) AS artifacts \
+                         FROM artifacts a JOIN artifact_types y ON y.id = a.type_id \
+                         GROUP BY a.project_id, y.kind ORDER BY y.kind";
         for row in sql::all(self.read(), artifacts, []).await? {
             if let Some(figures) = by_id.get_mut(&sql::get(&row, "project_id")?) {
-                figures.artifacts.push((
-                    sql::get(&row, "media_type")?,
-                    sql::get(&row, "config_media_type")?,
-                    sql::get_size(&row, "artifacts")?,
-                ));
+                let kind = sql::get(&row, "kind")?;
+                let count = sql::get_size(&row, "artifacts")?;
+                figures.artifacts.push((kind, count));
             }
         }
         let mut all: Vec<ProjectFigures> = by_id.into_values().collect();

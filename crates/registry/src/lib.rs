@@ -8,8 +8,8 @@ mod artifacts;
 mod audit;
 mod clients;
 mod configuration;
-mod cron;
 mod copies;
+mod cron;
 mod declared;
 mod delete;
 mod demand;
@@ -46,13 +46,13 @@ use pullthrough::{Local, Origin, PullThrough};
 use storage::BlobStore;
 use tokio::sync::Semaphore;
 
+pub use additions::{Addition, AdditionKind};
+pub use artifacts::Which;
 pub use audit::{AUDIT_SETTINGS, audit_name, check_audit_settings, named};
 pub use configuration::{
     BANNER_MESSAGE, Configured, NOTIFICATION_ENABLE, QUOTA_PER_PROJECT, READ_ONLY,
     STORAGE_PER_PROJECT,
 };
-pub use additions::{Addition, AdditionKind};
-pub use artifacts::Which;
 pub use copies::CopySource;
 pub use declared::{DeclaredProject, DeclaredRegistry};
 pub use error::{Error, Result, UpstreamStatus};

@@ -208,7 +208,7 @@ impl Registry {
                 ""
             },
         );
-        if !self.tell(run, &line).await? {
+        if !self.tell_purge(run, &line).await? {
             return Ok(None);
         }
         let mut all = 0;
@@ -225,7 +225,7 @@ impl Registry {
                         break;
                     }
                     if told_at.elapsed() > TELL_PERIOD {
-                        if !self.tell(run, "").await? {
+                        if !self.tell_purge(run, "").await? {
                             return Ok(None);
                         }
                         told_at = Instant::now();
@@ -235,7 +235,7 @@ impl Registry {
             }
             all += gone;
             if !self
-                .tell(run, &format!("{}: {gone}\n", event.as_str()))
+                .tell_purge(run, &format!("{}: {gone}\n", event.as_str()))
                 .await?
             {
                 return Ok(None);
@@ -255,7 +255,7 @@ impl Registry {
         Ok(Some(format!("{all} entries {done}\n")))
     }
 
-    async fn tell(&self, run: &Execution, line: &str) -> Result<bool> {
+    async fn tell_purge(&self, run: &Execution, line: &str) -> Result<bool> {
         let now = Utc::now();
         Ok(self
             .db()

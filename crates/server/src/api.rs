@@ -59,8 +59,6 @@ use utoipa_axum::routes;
 use crate::error::{Error, harbor};
 use crate::{State, audit, requests};
 
-pub(crate) use artifacts::kind as artifact_kind;
-
 /// Where this API is: handlers see paths without it.
 const PREFIX: &str = "/api/v2.0";
 /// Bodies are small documents; the largest holds a bundle of certificates.

@@ -185,7 +185,7 @@ mod tests {
             repositories: 2,
             pulls: 11,
             members: 1,
-            artifacts: vec![(oci::media_type::OCI_INDEX.to_owned(), None, 4)],
+            artifacts: vec![("IMAGE".to_owned(), 4)],
         };
         let mut buckets = [0; crate::requests::BOUNDS.len() + 1];
         buckets[0] = 2;

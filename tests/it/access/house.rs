@@ -8,7 +8,7 @@ use http::Method;
 use serde_json::{Value, json};
 use tests::{Answer, Client, Setup, TestServer, data};
 
-use super::table::{Needs, Row};
+use super::table::{Needs, Row, VICTIMS, a_retention};
 use super::{Caller, Class, Place, Who};
 
 const API: &str = "/api/v2.0";
@@ -36,8 +36,8 @@ pub(super) struct House {
     /// A robot that is allowed exactly what a row takes, and one that is allowed all else: names, secrets, numbers.
     exact: Robot,
     rest: Robot,
-    /// Numbers of robots that are asked about, by where they belong; one that was deleted is made anew.
-    victims: BTreeMap<&'static str, i64>,
+    /// Numbers of what is asked about, by its placeholder and where it belongs; what was deleted is made anew.
+    victims: BTreeMap<(&'static str, &'static str), i64>,
 }
 
 struct Robot {
@@ -49,8 +49,8 @@ struct Robot {
 /// Which of the places a row is asked in: all, or where it is about none, one.
 pub(super) fn places(row: &Row) -> Range<usize> {
     match row.is_of_project() {
-        // A missing project has no robots to ask about.
-        true if row.asked.contains("{R}") => 0..2,
+        // A missing project has nothing to ask about.
+        true if row.victim().is_some() => 0..2,
         true => 0..3,
         false => 0..1,
     }
@@ -58,7 +58,7 @@ pub(super) fn places(row: &Row) -> Range<usize> {
 
 /// By name, and where the path takes them, by number.
 pub(super) fn ways(row: &Row) -> &'static [By] {
-    let takes_names_only = ["/repositories", "/logs", "/auditlog-exts"];
+    let takes_names_only = ["/repositories", "/preheat/", "/logs", "/auditlog-exts"];
     let is_either = row.asked.contains("/projects/{P}")
         && !takes_names_only.iter().any(|part| row.asked.contains(part));
     match is_either {
@@ -271,16 +271,15 @@ impl House {
 
     /// Asks, and says what the answer means.
     pub(super) async fn ask(&mut self, row: &Row, place: usize, by: By, caller: &Caller) -> Class {
-        let victim = match (row.asked.contains("{R}"), row.asked.contains("{S}")) {
-            (true, _) => Some(self.places[place].name),
-            (_, true) => Some("/"),
-            _ => None,
-        };
-        if let Some(home) = victim
-            && !self.victims.contains_key(home)
+        let victim = row.victim().map(|kind| match kind {
+            "{S}" => (kind, "/"),
+            kind => (kind, self.places[place].name),
+        });
+        if let Some(victim) = victim
+            && !self.victims.contains_key(&victim)
         {
-            let number = self.make_victim(home).await;
-            self.victims.insert(home, number);
+            let number = self.make_victim(victim).await;
+            self.victims.insert(victim, number);
         }
         let text = self.filled(row.asked, place, by);
         let path = match text.starts_with("/v2")
@@ -299,7 +298,7 @@ impl House {
         }
         let answer = caller.client.send(request).await;
         if row.method == Method::DELETE && answer.status == 200 {
-            victim.map(|home| self.victims.remove(home));
+            victim.map(|victim| self.victims.remove(&victim));
         }
         self.class(row, place, &answer)
     }
@@ -311,18 +310,16 @@ impl House {
             By::Name => name,
             By::Number => number.as_str(),
         };
-        let victim = |home: &str| {
-            self.victims
-                .get(home)
-                .copied()
-                .unwrap_or(NO_NUMBER)
-                .to_string()
-        };
-        text.replace("{P}", named)
-            .replace("{N}", &number)
-            .replace("{R}", &victim(name))
-            .replace("{S}", &victim("/"))
-            .replace("{U}", &self.user.to_string())
+        let mut text = text
+            .replace("{P}", named)
+            .replace("\"{N}\"", &number)
+            .replace("{N}", &number);
+        for kind in VICTIMS {
+            let home = if kind == "{S}" { "/" } else { *name };
+            let number = self.victims.get(&(kind, home)).unwrap_or(&NO_NUMBER);
+            text = text.replace(kind, &number.to_string());
+        }
+        text.replace("{U}", &self.user.to_string())
             .replace("{B}", &self.blob)
             .replace("{Z}", NO_DIGEST)
     }
@@ -344,18 +341,29 @@ impl House {
         }
     }
 
-    async fn make_victim(&self, home: &'static str) -> i64 {
-        let one = [Permission {
-            resource: "repository",
-            action: "pull",
-        }];
-        let (level, place) = if home == "/" {
-            ("system", OPEN)
-        } else {
-            ("project", home)
+    async fn make_victim(&self, (kind, home): (&'static str, &'static str)) -> i64 {
+        let place = self.places.iter().find(|place| place.name == home);
+        let number = place.map_or(NO_NUMBER, |place| place.number);
+        let (path, body) = match kind {
+            "{L}" => (
+                "/labels",
+                json!({ "name": "victim", "scope": "p", "project_id": number }),
+            ),
+            "{T}" => ("/retentions", a_retention(json!(number))),
+            _ => {
+                let one = [Permission {
+                    resource: "repository",
+                    action: "pull",
+                }];
+                let (level, place) = match home {
+                    "/" => ("system", OPEN),
+                    home => ("project", home),
+                };
+                let body = json!({ "name": "victim", "level": level, "duration": -1, "permissions": [allowed_in(place, &one)] });
+                ("/robots", body)
+            }
         };
-        let body = json!({ "name": "victim", "level": level, "duration": -1, "permissions": [allowed_in(place, &one)] });
-        make(&self.admin, "/robots", body).await
+        make(&self.admin, path, body).await
     }
 
     async fn user(&self, name: &str) -> Client {

@@ -34,21 +34,30 @@ pub(super) struct Row {
     /// As the API's description has it, below `/api/v2.0`, or whole.
     pub(super) described: &'static str,
     pub(super) needs: Needs,
-    /// Below `/api/v2.0`, or whole. `{P}` is the project's name, `{N}` its number, `{R}` a robot of its, `{S}` one of the
-    /// system's, `{U}` a user, `{B}` a blob and `{Z}` none.
+    /// Below `/api/v2.0`, or whole. `{P}` is the project's name, `{N}` its number (quoted in a body, it is a number all the
+    /// same), `{R}` a robot of its, `{L}` a label of its, `{T}` its retention policy, `{S}` a robot of the system's, `{U}` a
+    /// user, `{B}` a blob and `{Z}` none.
     pub(super) asked: &'static str,
     pub(super) body: Option<Value>,
     /// What those who may are answered.
     pub(super) then: u16,
 }
 
+/// Placeholders of what is made to be asked about, and deleted.
+pub(super) const VICTIMS: [&str; 4] = ["{R}", "{S}", "{L}", "{T}"];
+
 impl Row {
     /// Where it is asked what the project, whatever its name, is about.
     pub(super) fn is_of_project(&self) -> bool {
-        ["{P}", "{N}", "{R}"].iter().any(|part| {
+        ["{P}", "{N}", "{R}", "{L}", "{T}"].iter().any(|part| {
             let body = self.body.as_ref().map(ToString::to_string);
             self.asked.contains(part) || body.is_some_and(|body| body.contains(part))
         })
+    }
+
+    /// The placeholder of what is asked about, if that is of the kinds that are made for it.
+    pub(super) fn victim(&self) -> Option<&'static str> {
+        VICTIMS.into_iter().find(|kind| self.asked.contains(kind))
     }
 
     fn with(self, body: Value) -> Self {
@@ -89,6 +98,8 @@ pub(super) fn rows() -> Vec<Row> {
     rows.extend(people());
     rows.extend(system());
     rows.extend(log());
+    rows.extend(policies());
+    rows.extend(absent());
     rows.extend(registry_api());
     rows
 }
@@ -145,6 +156,11 @@ fn content() -> Vec<Row> {
     let artifact = "/projects/{project}/repositories/{repository}/artifacts/{reference}";
     let tags = "/projects/{project}/repositories/{repository}/artifacts/{reference}/tags";
     let tag = "/projects/{project}/repositories/{repository}/artifacts/{reference}/tags/{tag_name}";
+    let accessories = "/projects/{project}/repositories/{repository}/artifacts/{reference}/accessories";
+    let addition = "/projects/{project}/repositories/{repository}/artifacts/{reference}/additions/{addition}";
+    let on_artifact = "/projects/{project}/repositories/{repository}/artifacts/{reference}/labels";
+    let off_artifact = "/projects/{project}/repositories/{repository}/artifacts/{reference}/labels/{label_id}";
+    let label = "/labels/{label_id}";
     vec![
         row(GET, "/repositories", NoMistake, "/repositories", 200),
         row(GET, "/projects/{project}/repositories", InProject(RepositoryList), "/projects/{P}/repositories", 200),
@@ -159,6 +175,184 @@ fn content() -> Vec<Row> {
         row(POST, tags, InProject(TagCreate), "/projects/{P}/repositories/app/artifacts/1/tags", 409)
             .with(json!({ "name": "1" })),
         row(DELETE, tag, InProject(TagDelete), "/projects/{P}/repositories/app/artifacts/1/tags/missing", 404),
+        row(GET, "/projects/{project}/artifacts", InProject(ArtifactList), "/projects/{P}/artifacts", 200),
+        row(POST, artifacts, InProject(ArtifactCreate), "/projects/{P}/repositories/app/artifacts?from=nothing", 400),
+        row(GET, accessories, InProject(AccessoryList), "/projects/{P}/repositories/app/artifacts/1/accessories", 200),
+        row(GET, addition, InProject(ArtifactAdditionRead), "/projects/{P}/repositories/app/artifacts/1/additions/build_history", 200),
+        row(POST, on_artifact, InProject(ArtifactLabelCreate), "/projects/{P}/repositories/app/artifacts/1/labels", 404)
+            .with(json!({ "id": 4711 })),
+        row(DELETE, off_artifact, InProject(ArtifactLabelDelete), "/projects/{P}/repositories/app/artifacts/1/labels/4711", 404),
+        row(GET, "/labels", NoMistake, "/labels?scope=g", 200),
+        row(GET, "/labels", InProject(LabelList), "/labels?scope=p&project_id={N}", 200),
+        row(POST, "/labels", OfSystem(SystemAction::LabelCreate), "/labels", 400).with(json!({ "name": "", "scope": "g" })),
+        row(POST, "/labels", InProject(LabelCreate), "/labels", 400)
+            .with(json!({ "name": "", "scope": "p", "project_id": "{N}" })),
+        row(GET, label, InProject(LabelRead), "/labels/{L}", 200),
+        row(PUT, label, InProject(LabelUpdate), "/labels/{L}", 400).with(json!({ "name": "" })),
+        row(DELETE, label, InProject(LabelDelete), "/labels/{L}", 200),
+        row(GET, label, OfSystem(SystemAction::LabelRead), "/labels/4711", 404),
+        row(PUT, label, OfSystem(SystemAction::LabelUpdate), "/labels/4711", 404).with(json!({ "name": "new" })),
+        row(DELETE, label, OfSystem(SystemAction::LabelDelete), "/labels/4711", 404),
+        row(GET, "/statistics", OfSystem(SystemAction::StatisticsRead), "/statistics", 200),
+        row(GET, "/icons/{digest}", NoMistake, "/icons/{Z}", 404),
+    ]
+}
+
+/// A policy that keeps what was pushed last, for the project of that number.
+pub(super) fn a_retention(project: Value) -> Value {
+    let all = |kind: &str| json!({ "kind": "doublestar", "decoration": kind, "pattern": "**" });
+    json!({
+        "algorithm": "or",
+        "scope": { "level": "project", "ref": project },
+        "trigger": { "kind": "Schedule", "settings": { "cron": "" } },
+        "rules": [{
+            "action": "retain",
+            "template": "latestPushedK",
+            "params": { "latestPushedK": 1 },
+            "tag_selectors": [all("matches")],
+            "scope_selectors": { "repository": [all("repoMatches")] },
+        }],
+    })
+}
+
+#[rustfmt::skip]
+fn policies() -> Vec<Row> {
+    use Action::*;
+    use Needs::*;
+    let retention = "/retentions/{id}";
+    let quota = "/quotas/{id}";
+    vec![
+        row(GET, "/retentions/metadatas", SignIn, "/retentions/metadatas", 200),
+        row(POST, "/retentions", InProject(TagRetentionCreate), "/retentions", 400)
+            .with(json!({ "algorithm": "and", "scope": { "level": "project", "ref": "{N}" }, "rules": [] })),
+        row(GET, retention, InProject(TagRetentionRead), "/retentions/{T}", 200),
+        row(PUT, retention, InProject(TagRetentionUpdate), "/retentions/{T}", 400).with(a_retention(json!(4711))),
+        row(DELETE, retention, InProject(TagRetentionDelete), "/retentions/{T}", 200),
+        row(GET, retention, Administer, "/retentions/4711", 404),
+        row(PUT, retention, Administer, "/retentions/4711", 404).with(a_retention(json!(4711))),
+        row(DELETE, retention, Administer, "/retentions/4711", 404),
+        row(GET, "/quotas", OfSystem(SystemAction::QuotaList), "/quotas", 200),
+        row(GET, quota, OfSystem(SystemAction::QuotaRead), "/quotas/4711", 404),
+        row(PUT, quota, OfSystem(SystemAction::QuotaUpdate), "/quotas/4711", 400).with(json!({})),
+        row(GET, "/configurations", OfSystem(SystemAction::ConfigurationRead), "/configurations", 200),
+        row(PUT, "/configurations", OfSystem(SystemAction::ConfigurationUpdate), "/configurations", 400)
+            .with(json!({ "token_expiration": -1 })),
+        row(GET, "/schedules", OfSystem(SystemAction::JobServiceMonitorList), "/schedules", 200),
+        row(GET, "/systeminfo/getcert", NoMistake, "/systeminfo/getcert", 404),
+    ]
+}
+
+/// What Harbor has and this has not: it is nobody's to ask for without the right to what it would be.
+#[rustfmt::skip]
+fn absent() -> Vec<Row> {
+    use Action::*;
+    use Needs::*;
+    use SystemAction as S;
+    let none = |method, needs, asked, then| row(method, "", needs, asked, then);
+    vec![
+        none(GET, InProject(TagRetentionList), "/retentions/{T}/executions", 200),
+        none(POST, InProject(TagRetentionOperate), "/retentions/{T}/executions", 501).with(json!({ "dry_run": true })),
+        none(PATCH, InProject(TagRetentionOperate), "/retentions/{T}/executions/1", 501).with(json!({ "action": "stop" })),
+        none(GET, InProject(TagRetentionList), "/retentions/{T}/executions/1/tasks", 404),
+        none(GET, InProject(TagRetentionRead), "/retentions/{T}/executions/1/tasks/1", 404),
+        none(GET, InProject(ImmutableTagList), "/projects/{P}/immutabletagrules", 200),
+        none(POST, InProject(ImmutableTagCreate), "/projects/{P}/immutabletagrules", 501).with(json!({})),
+        none(PUT, InProject(ImmutableTagUpdate), "/projects/{P}/immutabletagrules/1", 501).with(json!({})),
+        none(DELETE, InProject(ImmutableTagDelete), "/projects/{P}/immutabletagrules/1", 501),
+        none(GET, InProject(NotificationPolicyList), "/projects/{P}/webhook/policies", 200),
+        none(POST, InProject(NotificationPolicyCreate), "/projects/{P}/webhook/policies", 501).with(json!({})),
+        none(GET, InProject(NotificationPolicyRead), "/projects/{P}/webhook/policies/1", 404),
+        none(PUT, InProject(NotificationPolicyUpdate), "/projects/{P}/webhook/policies/1", 501).with(json!({})),
+        none(DELETE, InProject(NotificationPolicyDelete), "/projects/{P}/webhook/policies/1", 501),
+        none(GET, InProject(NotificationPolicyRead), "/projects/{P}/webhook/policies/1/executions", 404),
+        none(GET, InProject(NotificationPolicyRead), "/projects/{P}/webhook/policies/1/executions/1/tasks", 404),
+        none(GET, InProject(NotificationPolicyRead), "/projects/{P}/webhook/policies/1/executions/1/tasks/1/log", 404),
+        none(GET, InProject(NotificationPolicyRead), "/projects/{P}/webhook/lasttrigger", 200),
+        none(GET, InProject(NotificationPolicyRead), "/projects/{P}/webhook/jobs", 200),
+        none(GET, InProject(NotificationPolicyRead), "/projects/{P}/webhook/events", 200),
+        none(GET, OfSystem(S::GarbageCollectionList), "/system/gc", 200),
+        none(GET, OfSystem(S::GarbageCollectionRead), "/system/gc/1", 404),
+        none(PUT, OfSystem(S::GarbageCollectionStop), "/system/gc/1", 501),
+        none(GET, OfSystem(S::GarbageCollectionRead), "/system/gc/1/log", 404),
+        none(GET, OfSystem(S::GarbageCollectionRead), "/system/gc/schedule", 200),
+        none(POST, OfSystem(S::GarbageCollectionCreate), "/system/gc/schedule", 501).with(json!({})),
+        none(PUT, OfSystem(S::GarbageCollectionUpdate), "/system/gc/schedule", 501).with(json!({})),
+        none(GET, OfSystem(S::ScannerList), "/scanners", 200),
+        none(POST, OfSystem(S::ScannerCreate), "/scanners", 501).with(json!({})),
+        none(POST, OfSystem(S::ScannerRead), "/scanners/ping", 501).with(json!({})),
+        none(GET, OfSystem(S::ScannerRead), "/scanners/x", 404),
+        none(PUT, OfSystem(S::ScannerUpdate), "/scanners/x", 501).with(json!({})),
+        none(DELETE, OfSystem(S::ScannerDelete), "/scanners/x", 501),
+        none(PATCH, OfSystem(S::ScannerUpdate), "/scanners/x", 501).with(json!({})),
+        none(GET, OfSystem(S::ScannerRead), "/scanners/x/metadata", 404),
+        none(GET, InProject(ScannerRead), "/projects/{P}/scanner", 200),
+        none(PUT, InProject(ScannerCreate), "/projects/{P}/scanner", 501).with(json!({})),
+        none(GET, InProject(ScannerCreate), "/projects/{P}/scanner/candidates", 200),
+        none(POST, InProject(ScanCreate), "/projects/{P}/repositories/app/artifacts/1/scan", 501),
+        none(POST, InProject(ScanStop), "/projects/{P}/repositories/app/artifacts/1/scan/stop", 501),
+        none(GET, InProject(ScanRead), "/projects/{P}/repositories/app/artifacts/1/scan/1/log", 404),
+        none(GET, OfSystem(S::ScanAllRead), "/system/scanAll/schedule", 200),
+        none(POST, OfSystem(S::ScanAllCreate), "/system/scanAll/schedule", 501).with(json!({})),
+        none(PUT, OfSystem(S::ScanAllUpdate), "/system/scanAll/schedule", 501).with(json!({})),
+        none(POST, OfSystem(S::ScanAllStop), "/system/scanAll/stop", 501),
+        none(GET, OfSystem(S::ScanAllRead), "/scans/all/metrics", 200),
+        none(GET, OfSystem(S::ScanAllRead), "/scans/schedule/metrics", 200),
+        none(GET, SignIn, "/system/CVEAllowlist", 200),
+        none(PUT, OfSystem(S::ConfigurationUpdate), "/system/CVEAllowlist", 501).with(json!({})),
+        none(GET, OfSystem(S::SecurityHubRead), "/security/summary", 200),
+        none(GET, OfSystem(S::SecurityHubList), "/security/vul", 200),
+        none(POST, SignIn, "/export/cve", 501).with(json!({})),
+        none(GET, SignIn, "/export/cve/executions", 200),
+        none(GET, SignIn, "/export/cve/execution/1", 404),
+        none(GET, SignIn, "/export/cve/download/1", 404),
+        none(GET, OfSystem(S::ReplicationPolicyList), "/replication/policies", 200),
+        none(POST, OfSystem(S::ReplicationPolicyCreate), "/replication/policies", 501).with(json!({})),
+        none(GET, OfSystem(S::ReplicationPolicyRead), "/replication/policies/1", 404),
+        none(PUT, OfSystem(S::ReplicationPolicyUpdate), "/replication/policies/1", 501).with(json!({})),
+        none(DELETE, OfSystem(S::ReplicationPolicyDelete), "/replication/policies/1", 501),
+        none(GET, OfSystem(S::ReplicationList), "/replication/executions", 200),
+        none(POST, OfSystem(S::ReplicationCreate), "/replication/executions", 501).with(json!({})),
+        none(GET, OfSystem(S::ReplicationRead), "/replication/executions/1", 404),
+        none(PUT, OfSystem(S::ReplicationCreate), "/replication/executions/1", 501),
+        none(GET, OfSystem(S::ReplicationList), "/replication/executions/1/tasks", 404),
+        none(GET, OfSystem(S::ReplicationRead), "/replication/executions/1/tasks/1/log", 404),
+        none(GET, OfSystem(S::PreheatInstanceList), "/p2p/preheat/providers", 200),
+        none(POST, OfSystem(S::PreheatInstanceRead), "/p2p/preheat/instances/ping", 501).with(json!({})),
+        none(GET, OfSystem(S::PreheatInstanceList), "/p2p/preheat/instances", 200),
+        none(POST, OfSystem(S::PreheatInstanceCreate), "/p2p/preheat/instances", 501).with(json!({})),
+        none(GET, OfSystem(S::PreheatInstanceRead), "/p2p/preheat/instances/x", 404),
+        none(PUT, OfSystem(S::PreheatInstanceUpdate), "/p2p/preheat/instances/x", 501).with(json!({})),
+        none(DELETE, OfSystem(S::PreheatInstanceDelete), "/p2p/preheat/instances/x", 501),
+        none(GET, InProject(PreheatPolicyRead), "/projects/{P}/preheat/providers", 200),
+        none(GET, InProject(PreheatPolicyList), "/projects/{P}/preheat/policies", 200),
+        none(POST, InProject(PreheatPolicyCreate), "/projects/{P}/preheat/policies", 501).with(json!({})),
+        none(GET, InProject(PreheatPolicyRead), "/projects/{P}/preheat/policies/x", 404),
+        none(PUT, InProject(PreheatPolicyUpdate), "/projects/{P}/preheat/policies/x", 501).with(json!({})),
+        none(POST, InProject(PreheatPolicyUpdate), "/projects/{P}/preheat/policies/x", 501).with(json!({})),
+        none(DELETE, InProject(PreheatPolicyDelete), "/projects/{P}/preheat/policies/x", 501),
+        none(GET, InProject(PreheatPolicyRead), "/projects/{P}/preheat/policies/x/executions", 404),
+        none(GET, InProject(PreheatPolicyRead), "/projects/{P}/preheat/policies/x/executions/1", 404),
+        none(PATCH, InProject(PreheatPolicyUpdate), "/projects/{P}/preheat/policies/x/executions/1", 501).with(json!({})),
+        none(GET, InProject(PreheatPolicyRead), "/projects/{P}/preheat/policies/x/executions/1/tasks", 404),
+        none(GET, InProject(PreheatPolicyRead), "/projects/{P}/preheat/policies/x/executions/1/tasks/1/logs", 404),
+        none(GET, OfSystem(S::UserGroupList), "/usergroups", 200),
+        none(POST, OfSystem(S::UserGroupCreate), "/usergroups", 501).with(json!({})),
+        none(GET, SignIn, "/usergroups/search", 200),
+        none(GET, OfSystem(S::UserGroupRead), "/usergroups/1", 404),
+        none(PUT, OfSystem(S::UserGroupUpdate), "/usergroups/1", 501).with(json!({})),
+        none(DELETE, OfSystem(S::UserGroupDelete), "/usergroups/1", 501),
+        none(POST, OfSystem(S::ConfigurationRead), "/ldap/ping", 501).with(json!({})),
+        none(GET, OfSystem(S::LdapUserList), "/ldap/users/search", 200),
+        none(POST, OfSystem(S::LdapUserCreate), "/ldap/users/import", 501).with(json!({})),
+        none(GET, OfSystem(S::LdapUserList), "/ldap/groups/search", 200),
+        none(POST, OfSystem(S::ConfigurationUpdate), "/system/oidc/ping", 501).with(json!({})),
+        none(GET, OfSystem(S::JobServiceMonitorList), "/jobservice/pools", 200),
+        none(GET, OfSystem(S::JobServiceMonitorList), "/jobservice/pools/x/workers", 200),
+        none(PUT, OfSystem(S::JobServiceMonitorStop), "/jobservice/jobs/x", 501),
+        none(GET, OfSystem(S::JobServiceMonitorList), "/jobservice/jobs/x/log", 404),
+        none(GET, OfSystem(S::JobServiceMonitorList), "/jobservice/queues", 200),
+        none(PUT, OfSystem(S::JobServiceMonitorStop), "/jobservice/queues/x", 501).with(json!({})),
+        none(GET, OfSystem(S::JobServiceMonitorList), "/schedules/x/paused", 200),
     ]
 }
 

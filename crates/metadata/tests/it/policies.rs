@@ -35,7 +35,11 @@ pub(crate) async fn what_a_project_holds_is_counted_once_and_as_long_as_it_does(
     record(&db, &hub, "hub/b", &manifest, None, 6).await;
     assert_eq!(used(&db, hub.id).await, 1000 + bytes);
 
-    assert!(db.delete_artifact(&a, manifest.digest()).await.unwrap());
+    assert!(
+        db.delete_artifact(&a, manifest.digest(), at(7))
+            .await
+            .unwrap()
+    );
     assert_eq!(used(&db, hub.id).await, 1000 + bytes);
     assert!(db.unlink_blob(&a, &layer).await.unwrap());
     assert!(!db.unlink_blob(&a, &layer).await.unwrap());
@@ -45,7 +49,9 @@ pub(crate) async fn what_a_project_holds_is_counted_once_and_as_long_as_it_does(
         .await
         .unwrap();
     assert_eq!(used(&db, hub.id).await, 1007 + bytes);
-    assert_eq!(db.drop_unnamed_holds(at(60)).await.unwrap(), 3);
+    let unnamed = db.unnamed_holds(at(60)).await.unwrap();
+    let dropped = db.drop_unnamed_holds(&unnamed, at(60)).await.unwrap();
+    assert_eq!(dropped, 3);
     assert_eq!(
         (used(&db, hub.id).await, used(&db, other.id).await),
         (bytes, 0)
@@ -87,7 +93,7 @@ pub(crate) async fn many_who_hold_the_same_at_once_are_counted_once(db: Db) {
         tokio::spawn(async move {
             let repository = name(&format!("hub/app{number}"));
             db.unlink_blob(&repository, &blob("a")).await.unwrap();
-            db.delete_artifact(&repository, manifest.digest())
+            db.delete_artifact(&repository, manifest.digest(), at(3))
                 .await
                 .unwrap();
         })

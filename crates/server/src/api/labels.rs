@@ -282,7 +282,9 @@ impl Proof {
             .map_err(Error::of_metadata)?
             .and_then(|it| it.project_id);
         Ok(match project_id {
-            Some(project_id) => Self::Project(asked.numbered_project(of_project, project_id).await?),
+            Some(project_id) => {
+                Self::Project(asked.numbered_project(of_project, project_id).await?)
+            }
             None => Self::Global(asked.system(global).await?),
         })
     }

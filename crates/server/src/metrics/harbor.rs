@@ -9,7 +9,6 @@ use prometheus_client::registry::Unit;
 use registry::{Component, ProxyFigures};
 
 use super::{Encoded, count, put_count, put_gauge};
-use crate::api::artifact_kind;
 use crate::requests::{BOUNDS, OperationFigures};
 
 /// All of it at one moment.
@@ -181,19 +180,13 @@ impl Harbor {
             MetricType::Gauge,
         )?;
         for figures in &self.projects {
-            let mut by_kind: std::collections::BTreeMap<String, u64> = Default::default();
-            for (media_type, config, count) in &figures.artifacts {
-                *by_kind
-                    .entry(artifact_kind(media_type, config.as_deref()))
-                    .or_default() += count;
-            }
-            for (kind, count) in by_kind {
+            for (kind, artifacts_of_kind) in &figures.artifacts {
                 let labels = [
                     ("project_name", figures.project.as_str()),
                     ("public", truth(figures.is_public)),
                     ("artifact_type", kind.as_str()),
                 ];
-                put_gauge(&mut artifacts, &labels, &self::count(count))?;
+                put_gauge(&mut artifacts, &labels, &count(*artifacts_of_kind))?;
             }
         }
         Ok(())

@@ -123,7 +123,9 @@ pub(super) async fn delete(
     let (registry, address) = (asked.state.registry().clone(), asked.address());
     let (name, reference) = (name.clone(), reference.clone());
     let deleting = async move {
-        registry.delete_manifest(&access, &name, &reference, Utc::now()).await?;
+        registry
+            .delete_manifest(&access, &name, &reference, Utc::now())
+            .await?;
         let event = match &reference {
             Reference::Tag(_) => AuditEvent::DeleteTag,
             Reference::Digest(_) => AuditEvent::DeleteArtifact,
