@@ -48,10 +48,14 @@ pub enum AuditEvent {
     CreatePurgeAudit,
     UpdatePurgeAudit,
     StopPurgeAudit,
+    CreateLabel,
+    UpdateLabel,
+    DeleteLabel,
+    UpdateArtifact,
 }
 
 /// Each in its own place, so that an event's number is its index.
-const NAMES: [(AuditEvent, &str); 28] = {
+const NAMES: [(AuditEvent, &str); 32] = {
     use AuditEvent as E;
     [
         (E::PullArtifact, "pull_artifact"),
@@ -82,6 +86,10 @@ const NAMES: [(AuditEvent, &str); 28] = {
         (E::CreatePurgeAudit, "create_purge_audit"),
         (E::UpdatePurgeAudit, "update_purge_audit"),
         (E::StopPurgeAudit, "stop_purge_audit"),
+        (E::CreateLabel, "create_label"),
+        (E::UpdateLabel, "update_label"),
+        (E::DeleteLabel, "delete_label"),
+        (E::UpdateArtifact, "update_artifact"),
     ]
 };
 

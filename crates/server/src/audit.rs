@@ -53,7 +53,7 @@ enum Named {
 
 /// What is recorded, by operation.
 #[rustfmt::skip]
-const RECORDED: [(&str, AuditEvent, Named); 32] = {
+const RECORDED: [(&str, AuditEvent, Named); 38] = {
     use AuditEvent as E;
     [
         ("createProject",          E::CreateProject,    Named::Told),
@@ -68,6 +68,12 @@ const RECORDED: [(&str, AuditEvent, Named); 32] = {
         ("updateRepository",       E::UpdateRepository, Named::Repository),
         ("deleteRepository",       E::DeleteRepository, Named::Repository),
         ("deleteArtifact",         E::DeleteArtifact,   Named::Artifact),
+        ("CopyArtifact",           E::CreateArtifact,   Named::Told),
+        ("addLabel",               E::UpdateArtifact,   Named::Artifact),
+        ("removeLabel",            E::UpdateArtifact,   Named::Artifact),
+        ("CreateLabel",            E::CreateLabel,      Named::Told),
+        ("UpdateLabel",            E::UpdateLabel,      Named::Told),
+        ("DeleteLabel",            E::DeleteLabel,      Named::Told),
         ("createTag",              E::CreateTag,        Named::Artifact),
         ("deleteTag",              E::DeleteTag,        Named::Tag),
         ("createUser",             E::CreateUser,       Named::Told),

@@ -331,12 +331,13 @@ impl House {
         let is_untold = row.method == Method::HEAD && row.then != 404;
         let is_no_project = is_untold && self.places[place].is_public.is_none()
             || text.contains(&format!("project {name} not found"))
-            || text.contains(&format!("project {number} not found"));
+            || text.contains(&format!("project {number} not found"))
+            || text.contains(&format!("invalid Project id {number}"));
         match answer.status.as_u16() {
             401 => Class::SignIn,
             403 => Class::Forbidden,
             404 if matches!(row.needs, Needs::ToSee(_)) => Class::Unseen,
-            404 if is_no_project => Class::NoSuchProject,
+            400 | 404 if is_no_project => Class::NoSuchProject,
             status => Class::Allowed(status),
         }
     }

@@ -194,7 +194,7 @@ fn content() -> Vec<Row> {
         row(PUT, label, OfSystem(SystemAction::LabelUpdate), "/labels/4711", 404).with(json!({ "name": "new" })),
         row(DELETE, label, OfSystem(SystemAction::LabelDelete), "/labels/4711", 404),
         row(GET, "/statistics", OfSystem(SystemAction::StatisticsRead), "/statistics", 200),
-        row(GET, "/icons/{digest}", NoMistake, "/icons/{Z}", 404),
+        row(GET, "/icons/{digest}", Nothing, "/icons/{Z}", 404),
     ]
 }
 

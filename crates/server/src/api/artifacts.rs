@@ -79,7 +79,6 @@ pub(super) async fn list_in_project(
         Some(true) => Which::LatestInRepository,
         _ => Which::All,
     };
-    asked.signed_in()?;
     let access = asked.project(Action::ArtifactList, &project).await?;
     let asks_for = |key: &str| paging.page.filter.iter().any(|filter| filter.key == key);
     if which == Which::LatestInRepository && asks_for("media_type") == asks_for("artifact_type") {
@@ -156,6 +155,7 @@ pub(super) async fn copy(
         return Err(Error::not_of_a_proxy());
     }
     let (from, reference) = source(parameters.required("from")?)?;
+    asked.about(&registry::named(&name, &reference));
     // What is copied can be pulled from there by others: it must be his to pull.
     let source = asked.named_project(Action::Pull, from.project()).await?;
     let source = CopySource {

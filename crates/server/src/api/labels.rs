@@ -138,6 +138,7 @@ pub(super) async fn list(asked: Asked, mut paging: Paging) -> Result {
     responses(Created),
 )]
 pub(super) async fn create(asked: Asked, uri: Uri, Body(request): Body<LabelRequest>) -> Result {
+    asked.about(&request.name);
     let proof = match request.scope.as_str() {
         GLOBAL => Proof::Global(asked.system(SystemAction::LabelCreate).await?),
         OF_PROJECT => {
@@ -278,9 +279,11 @@ impl Proof {
     /// learn nothing of the numbers.
     async fn of(asked: &Asked, id: i64, global: SystemAction, of_project: Action) -> Result<Self> {
         let label = asked.state.db().find_label(id).await;
-        let project_id = label
-            .map_err(Error::of_metadata)?
-            .and_then(|it| it.project_id);
+        let label = label.map_err(Error::of_metadata)?;
+        if let Some(label) = &label {
+            asked.about(&label.name);
+        }
+        let project_id = label.and_then(|it| it.project_id);
         Ok(match project_id {
             Some(project_id) => {
                 Self::Project(asked.numbered_project(of_project, project_id).await?)
