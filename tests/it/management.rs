@@ -14,6 +14,7 @@ mod labels;
 mod people;
 mod policies;
 mod projects;
+mod retention;
 mod robots;
 mod system;
 

@@ -104,3 +104,21 @@ async fn column(db: &DatabaseConnection, select: &str) -> BTreeSet<String> {
         .map(|row| row.try_get_by_index(0).expect("text"))
         .collect()
 }
+
+/// What the committed blobs under `data` come to, in bytes.
+pub fn stored_bytes(data: &Path) -> u64 {
+    let sizes = blobs(data)
+        .into_values()
+        .map(|path| path.metadata().map_or(0, |about| about.len()));
+    sizes.sum()
+}
+
+/// Makes every committed blob look as if it had been there for days.
+pub fn make_old(data: &Path) {
+    let then = std::time::SystemTime::now() - std::time::Duration::from_secs(10 * 86_400);
+    for path in blobs(data).into_values() {
+        let file = std::fs::File::options().write(true).open(&path);
+        let changed = file.and_then(|file| file.set_modified(then));
+        changed.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    }
+}

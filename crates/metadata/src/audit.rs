@@ -52,10 +52,13 @@ pub enum AuditEvent {
     UpdateLabel,
     DeleteLabel,
     UpdateArtifact,
+    CreateGarbageCollection,
+    UpdateGarbageCollection,
+    StopGarbageCollection,
 }
 
 /// Each in its own place, so that an event's number is its index.
-const NAMES: [(AuditEvent, &str); 32] = {
+const NAMES: [(AuditEvent, &str); 35] = {
     use AuditEvent as E;
     [
         (E::PullArtifact, "pull_artifact"),
@@ -90,6 +93,9 @@ const NAMES: [(AuditEvent, &str); 32] = {
         (E::UpdateLabel, "update_label"),
         (E::DeleteLabel, "delete_label"),
         (E::UpdateArtifact, "update_artifact"),
+        (E::CreateGarbageCollection, "create_garbage_collection"),
+        (E::UpdateGarbageCollection, "update_garbage_collection"),
+        (E::StopGarbageCollection, "stop_garbage_collection"),
     ]
 };
 

@@ -8,6 +8,7 @@ use oci::{Digest, RepositoryName, Tag};
 
 use crate::cache::{Forget, digest_key, tag_key};
 use crate::db::Write;
+use crate::sql::Growing;
 use crate::{Db, Error, listed, sql, usage};
 
 impl Db {
@@ -42,7 +43,8 @@ impl Db {
         digest: &Digest,
         now: DateTime<Utc>,
     ) -> Result<bool, Error> {
-        self.delete(repository, digest, Children::Stay, now).await
+        let deleted = self.delete(repository, digest, Children::Stay, Holds::Stay, now);
+        Ok(deleted.await?.is_some())
     }
 
     /// The same, and with those children of an index that have no tag and that no other index has.
@@ -52,7 +54,21 @@ impl Db {
         digest: &Digest,
         now: DateTime<Utc>,
     ) -> Result<bool, Error> {
-        self.delete(repository, digest, Children::Go, now).await
+        let deleted = self.delete(repository, digest, Children::Go, Holds::Stay, now);
+        Ok(deleted.await?.is_some())
+    }
+
+    /// The same for a cached artifact, and the repository holds no longer what nothing in it names then: nobody pushes to a
+    /// proxy cache, so nobody counts on a hold without a manifest. Gives the digests that may be needed by nothing now;
+    /// `None`: it was not there.
+    pub async fn evict(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Vec<Digest>>, Error> {
+        self.delete(repository, digest, Children::Go, Holds::Go, now)
+            .await
     }
 
     async fn delete(
@@ -60,11 +76,12 @@ impl Db {
         repository: &RepositoryName,
         digest: &Digest,
         children: Children,
+        holds: Holds,
         now: DateTime<Utc>,
-    ) -> Result<bool, Error> {
+    ) -> Result<Option<Vec<Digest>>, Error> {
         let mut write = self.write().await?;
         let Some(repository_id) = held_repository(&write, repository, now).await? else {
-            return Ok(false);
+            return Ok(None);
         };
         let mut deleting = Deleting {
             write: &mut write,
@@ -73,6 +90,7 @@ impl Db {
             left: BTreeSet::new(),
             gone: 0,
             manifests: Vec::new(),
+            named: BTreeSet::new(),
         };
         let mut doomed = vec![digest.clone()];
         let mut is_known = false;
@@ -89,33 +107,46 @@ impl Db {
             }
         }
         if !is_known {
-            return Ok(false);
+            return Ok(None);
         }
         let Deleting {
             left,
             gone,
             manifests,
+            named,
             ..
         } = deleting;
         let left: Vec<i64> = left.into_iter().collect();
         listed::settle(write.sql(), repository_id, &left, gone).await?;
+        let held = match holds {
+            Holds::Stay => Vec::new(),
+            Holds::Go => drop_holds(&mut write, repository, repository_id, &named).await?,
+        };
         let project = "SELECT project_id FROM repositories WHERE id = $1";
         if let Some(row) = sql::one(write.sql(), project, [repository_id.into()]).await? {
             let project_id: i64 = sql::get(&row, "project_id")?;
-            let mut freed = 0;
+            let mut freed = usage::of_blobs(write.sql(), project_id, &held, 0).await?;
             for (digest, size) in &manifests {
                 freed += usage::of_manifest(write.sql(), project_id, digest, *size, 0).await?;
             }
             usage::add(write.sql(), project_id, -freed).await?;
         }
         write.commit().await?;
-        Ok(true)
+        let gone = manifests.into_iter().chain(held);
+        Ok(Some(gone.map(|(digest, _)| digest).collect()))
     }
 }
 
 /// What becomes of an index's children.
 #[derive(Clone, Copy)]
 enum Children {
+    Stay,
+    Go,
+}
+
+/// What becomes of blobs that the repository holds and nothing in it names any more.
+#[derive(Clone, Copy)]
+enum Holds {
     Stay,
     Go,
 }
@@ -131,6 +162,8 @@ struct Deleting<'a> {
     gone: i64,
     /// The deleted manifests, with their sizes.
     manifests: Vec<(Digest, u64)>,
+    /// What they named.
+    named: BTreeSet<Digest>,
 }
 
 impl Deleting<'_> {
@@ -166,6 +199,7 @@ impl Deleting<'_> {
             let named = sql::get_digest(&row, "digest")?;
             let key = digest_key(self.repository, &named);
             self.write.forget(Forget::Right(key));
+            self.named.insert(named);
         }
         let delete = "DELETE FROM artifacts WHERE id = $1 RETURNING listed, manifest_size";
         if let Some(row) = sql::one(self.write.sql(), delete, [artifact_id.into()]).await? {
@@ -194,6 +228,35 @@ impl Deleting<'_> {
         }
         Ok(unneeded)
     }
+}
+
+/// Lets go of those of `named` that the repository names no longer; what they were, with their sizes.
+async fn drop_holds(
+    write: &mut Write,
+    repository: &RepositoryName,
+    repository_id: i64,
+    named: &BTreeSet<Digest>,
+) -> Result<Vec<(Digest, u64)>, Error> {
+    let mut dropped = Vec::new();
+    let named: Vec<&Digest> = named.iter().collect();
+    for chunk in named.chunks(sql::CHUNK) {
+        let mut delete = Growing::new("DELETE FROM held_blobs WHERE repository = ");
+        delete
+            .bind(repository.as_str())
+            .push(" AND digest IN ")
+            .bind_all(chunk.iter().map(|digest| digest.as_str()))
+            .push(
+                " AND NOT EXISTS (SELECT 1 FROM descriptors d WHERE d.digest = held_blobs.digest AND d.repository_id = ",
+            )
+            .bind(repository_id)
+            .push(") RETURNING digest, size");
+        for row in delete.all(write.sql()).await? {
+            let digest = sql::get_digest(&row, "digest")?;
+            write.forget(Forget::Right(digest_key(repository, &digest)));
+            dropped.push((digest, sql::get_size(&row, "size")?));
+        }
+    }
+    Ok(dropped)
 }
 
 /// The repository's number, nobody else changing what it has; `None` where it is not there.

@@ -1,5 +1,6 @@
 //! Executions: runs of work that outlive the process that began them. One is claimed by whoever works on it, shows with
-//! every step that it is alive, and is claimed anew by another where it no longer does.
+//! every step that it is alive, and is claimed anew by another where it no longer does. Of one kind and subject the oldest
+//! that has not ended is worked on, and no other: two never run beside each other, however many nodes there are.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, QueryResult};
@@ -13,6 +14,10 @@ use crate::{Db, Error, Page, Paged, sql};
 pub struct Execution {
     /// Its number.
     pub id: i64,
+    /// What it is about, such as a policy's number; 0 is the whole system.
+    pub subject: i64,
+    /// How often it was claimed.
+    pub attempts: u64,
     /// `MANUAL` or `SCHEDULE`.
     pub begun_by: String,
     /// What it was given, as JSON.
@@ -73,11 +78,18 @@ impl Db {
     pub async fn begin_by_hand(
         &self,
         kind: &str,
+        subject: i64,
         parameters: &str,
         now: DateTime<Utc>,
     ) -> Result<Execution, Error> {
         let write = self.write().await?;
-        let begun = insert(write.sql(), kind, "MANUAL", parameters, now).await?;
+        let new = NewExecution {
+            kind,
+            subject,
+            begun_by: "MANUAL",
+            parameters,
+        };
+        let begun = insert(write.sql(), new, now).await?;
         write.commit().await?;
         Ok(begun)
     }
@@ -90,17 +102,25 @@ impl Db {
         now: DateTime<Utc>,
     ) -> Result<Option<Execution>, Error> {
         // Looked for without the lock first: mostly there is none.
-        let is_free = "(status = 'Pending' OR (status = 'Running' AND updated_at < $2))";
-        let select =
-            format!("SELECT id FROM executions WHERE kind = $1 AND {is_free} ORDER BY id LIMIT 1");
-        let values = [kind.into(), sql::micros(stale).into()];
+        let is_free = "((e.status = 'Pending' AND e.not_before <= $3) OR (e.status = 'Running' AND e.updated_at < $2))";
+        let select = format!(
+            "SELECT e.id FROM executions e WHERE e.kind = $1 AND {is_free} AND NOT EXISTS (SELECT 1 FROM executions o \
+             WHERE o.kind = e.kind AND o.subject = e.subject AND o.id < e.id AND o.status IN ('Pending', 'Running')) \
+             ORDER BY e.id LIMIT 1"
+        );
+        let values = [
+            kind.into(),
+            sql::micros(stale).into(),
+            sql::micros(now).into(),
+        ];
         let Some(row) = sql::one(self.read(), &select, values).await? else {
             return Ok(None);
         };
         let id: i64 = sql::get(&row, "id")?;
         let write = self.write().await?;
         let claim = format!(
-            "UPDATE executions SET status = 'Running', updated_at = $3 WHERE id = $1 AND {is_free} RETURNING {COLUMNS}"
+            "UPDATE executions AS e SET status = 'Running', attempts = attempts + 1, updated_at = $3 \
+             WHERE e.id = $1 AND {is_free} RETURNING {COLUMNS}"
         );
         let values = [
             id.into(),
@@ -125,6 +145,47 @@ impl Db {
         let changed = sql::execute(write.sql(), update, values).await?;
         write.commit().await?;
         Ok(changed > 0)
+    }
+
+    /// Has a run say something else about what it was given: what came of it.
+    pub async fn describe_execution(&self, id: i64, parameters: &str) -> Result<(), Error> {
+        let write = self.write().await?;
+        let update = "UPDATE executions SET parameters = $2 WHERE id = $1";
+        sql::execute(write.sql(), update, [id.into(), parameters.into()]).await?;
+        write.commit().await
+    }
+
+    /// Leaves a run to be claimed anew, not before a time. `false`: it was stopped.
+    pub async fn retry_execution(
+        &self,
+        id: i64,
+        not_before: DateTime<Utc>,
+        lines: &str,
+        now: DateTime<Utc>,
+    ) -> Result<bool, Error> {
+        let write = self.write().await?;
+        let update = "UPDATE executions SET status = 'Pending', not_before = $4, log = log || $2, updated_at = $3 \
+                      WHERE id = $1 AND status = 'Running'";
+        let values = [
+            id.into(),
+            lines.into(),
+            sql::micros(now).into(),
+            sql::micros(not_before).into(),
+        ];
+        let changed = sql::execute(write.sql(), update, values).await?;
+        write.commit().await?;
+        Ok(changed > 0)
+    }
+
+    /// Forgets runs of that kind and subject that have ended, but the newest `kept`.
+    pub async fn prune_executions(&self, kind: &str, subject: i64, kept: u64) -> Result<(), Error> {
+        let write = self.write().await?;
+        let delete = "DELETE FROM executions WHERE kind = $1 AND subject = $2 AND status NOT IN ('Pending', 'Running') \
+                      AND id <= (SELECT id FROM executions WHERE kind = $1 AND subject = $2 \
+                      ORDER BY id DESC LIMIT 1 OFFSET $3)";
+        let values = [kind.into(), subject.into(), sql::size(kept).into()];
+        sql::execute(write.sql(), delete, values).await?;
+        write.commit().await
     }
 
     /// Ends a run that has not ended yet, with the last lines of its log.
@@ -156,14 +217,16 @@ impl Db {
         row.as_ref().map(execution).transpose()
     }
 
-    /// A page of the runs of that kind: the newest first unless sorted otherwise.
+    /// A page of the runs of that kind and subject: the newest first unless sorted otherwise.
     pub async fn list_executions(
         &self,
         kind: &str,
+        subject: i64,
         page: &Page,
     ) -> Result<Paged<Execution>, Error> {
         let mut conditions = Growing::default();
         conditions.push(" AND kind = ").bind(kind);
+        conditions.push(" AND subject = ").bind(subject);
         let list = List {
             select: COLUMNS,
             from: "executions",
@@ -177,7 +240,8 @@ impl Db {
     }
 }
 
-const COLUMNS: &str = "id, begun_by, parameters, status, log, created_at, updated_at";
+const COLUMNS: &str =
+    "id, subject, attempts, begun_by, parameters, status, log, created_at, updated_at";
 
 const LISTED: &[Column] = &[
     Column {
@@ -207,21 +271,29 @@ const LISTED: &[Column] = &[
     },
 ];
 
+/// A run to be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NewExecution<'a> {
+    pub(crate) kind: &'a str,
+    pub(crate) subject: i64,
+    pub(crate) begun_by: &'a str,
+    pub(crate) parameters: &'a str,
+}
+
 pub(crate) async fn insert<C: ConnectionTrait>(
     on: &C,
-    kind: &str,
-    begun_by: &str,
-    parameters: &str,
+    new: NewExecution<'_>,
     now: DateTime<Utc>,
 ) -> Result<Execution, Error> {
     let insert = format!(
-        "INSERT INTO executions (kind, begun_by, parameters, status, log, created_at, updated_at) \
-         VALUES ($1, $2, $3, 'Pending', '', $4, $4) RETURNING {COLUMNS}"
+        "INSERT INTO executions (kind, subject, begun_by, parameters, status, log, created_at, updated_at) \
+         VALUES ($1, $2, $3, $4, 'Pending', '', $5, $5) RETURNING {COLUMNS}"
     );
     let values = [
-        kind.into(),
-        begun_by.into(),
-        parameters.into(),
+        new.kind.into(),
+        new.subject.into(),
+        new.begun_by.into(),
+        new.parameters.into(),
         sql::micros(now).into(),
     ];
     let row = sql::one(on, &insert, values).await?;
@@ -235,6 +307,8 @@ fn execution(row: &QueryResult) -> Result<Execution, Error> {
         .find(|status| status.as_str() == text);
     Ok(Execution {
         id: sql::get(row, "id")?,
+        subject: sql::get(row, "subject")?,
+        attempts: sql::get_size(row, "attempts")?,
         begun_by: sql::get(row, "begun_by")?,
         parameters: sql::get(row, "parameters")?,
         status: status.ok_or(Error::Corrupt(text))?,

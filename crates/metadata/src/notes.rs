@@ -149,11 +149,12 @@ impl Db {
         } = taken;
         let write = self.write().await?;
         let on = write.sql();
-        let mut artifacts: HashMap<i64, i64> = HashMap::new();
+        let mut artifacts: HashMap<i64, (i64, i64)> = HashMap::new();
         let mut repositories: HashMap<&str, i64> = HashMap::new();
         for ((artifact_id, _), pull) in pulls {
-            let at = artifacts.entry(*artifact_id).or_insert(pull.at);
+            let (at, count) = artifacts.entry(*artifact_id).or_insert((pull.at, 0));
             *at = pull.at.max(*at);
+            *count += pull.count;
             *repositories.entry(&pull.repository).or_default() += pull.count;
         }
         // Repositories, artifacts, tags: the order in which a manifest is recorded, so that two nodes never wait in a ring.
@@ -164,9 +165,13 @@ impl Db {
         update(on, REPOSITORIES_PULLED, &rows).await?;
         let rows: Vec<_> = artifacts
             .iter()
-            .map(|(id, at)| [(*id).into(), (*at).into()])
+            .map(|(id, (at, count))| [(*id).into(), (*at).into(), (*count).into()])
             .collect();
         update(on, ARTIFACTS_PULLED, &rows).await?;
+        let rows: Vec<_> = artifacts
+            .iter()
+            .map(|(id, (at, _))| [(*id).into(), (*at).into()])
+            .collect();
         update(on, PARENTS_PULLED, &rows).await?;
         let tags = pulls
             .iter()
@@ -189,8 +194,9 @@ impl Db {
 }
 
 const ARTIFACTS_PULLED: [&str; 2] = [
-    "UPDATE artifacts SET pulled_at = v.column2 FROM (VALUES ",
-    ") AS v WHERE artifacts.id = v.column1 AND (artifacts.pulled_at IS NULL OR artifacts.pulled_at < v.column2)",
+    "UPDATE artifacts SET pulls = pulls + v.column3, \
+     pulled_at = CASE WHEN pulled_at IS NULL OR pulled_at < v.column2 THEN v.column2 ELSE pulled_at END FROM (VALUES ",
+    ") AS v WHERE artifacts.id = v.column1",
 ];
 /// Who pulls a child pulls its index: clients ask for the index by tag once, and for the child by digest ever after.
 const PARENTS_PULLED: [&str; 2] = [

@@ -10,7 +10,7 @@ use sea_orm::{ConnectionTrait, QueryResult, Value};
 use crate::cache::{Forget, ProjectKey};
 use crate::select::{Column, Kind, List};
 use crate::sql::Growing;
-use crate::{Db, Error, Page, Paged, quotas, retentions, sql};
+use crate::{Db, Error, NewRetention, Page, Paged, RETENTION, quotas, retentions, sql};
 
 const PUBLIC: &str = "public";
 /// Values one statement takes with both databases, and more projects than any robot was given by name.
@@ -56,8 +56,8 @@ pub struct NewProject {
     pub is_declared: bool,
     /// Bytes that it may hold; `None` for any number.
     pub limit_bytes: Option<u64>,
-    /// What its retention policy says, where it begins with one.
-    pub retention: Option<String>,
+    /// Its retention policy, where it begins with one.
+    pub retention: Option<NewRetention>,
 }
 
 /// Whose eyes see a list.
@@ -237,6 +237,12 @@ impl Db {
         let mut write = self.write().await?;
         if sql::count(write.sql(), COUNT_REPOSITORIES, [id.into()]).await? > 0 {
             return Err(Error::NotEmpty);
+        }
+        for table in ["schedules", "executions"] {
+            let delete = format!(
+                "DELETE FROM {table} WHERE kind = $2 AND subject IN (SELECT id FROM retention_policies WHERE project_id = $1)"
+            );
+            sql::execute(write.sql(), &delete, [id.into(), RETENTION.into()]).await?;
         }
         let delete = "DELETE FROM projects WHERE id = $1 RETURNING name";
         let row = sql::one(write.sql(), delete, [id.into()]).await;

@@ -28,6 +28,30 @@ impl Db {
         Ok(unreferenced)
     }
 
+    /// Those of `digests` that would be unreferenced once holds older than `older_than` that nothing names are dropped.
+    pub async fn unreferenced_blobs_without_holds(
+        &self,
+        digests: &[Digest],
+        older_than: DateTime<Utc>,
+    ) -> Result<Vec<Digest>, Error> {
+        let mut unreferenced = Vec::new();
+        for chunk in digests.chunks(sql::CHUNK) {
+            let mut select = Growing::new("SELECT v.column1 AS digest FROM (VALUES ");
+            select
+                .bind_rows(chunk.iter().map(|digest| [digest.as_str().into()]))
+                .push(") AS v WHERE NOT EXISTS (SELECT 1 FROM held_blobs h WHERE h.digest = v.column1 AND h.held_at >= ")
+                .bind(sql::micros(older_than))
+                .push(
+                    ") AND NOT EXISTS (SELECT 1 FROM artifacts a WHERE a.digest = v.column1) \
+                     AND NOT EXISTS (SELECT 1 FROM descriptors d WHERE d.digest = v.column1)",
+                );
+            for row in select.all(self.read()).await? {
+                unreferenced.push(sql::get_digest(&row, "digest")?);
+            }
+        }
+        Ok(unreferenced)
+    }
+
     /// The holds older than `older_than` that no manifest of their repository names: pushes that were never completed,
     /// manifests since deleted. At most a hundred thousand of them.
     pub async fn unnamed_holds(&self, older_than: DateTime<Utc>) -> Result<Vec<Hold>, Error> {

@@ -187,6 +187,10 @@ impl PullThrough {
         };
         // Written once in the life of a blob in a repository, not once a hit.
         let _relying = self.0.local.relying_on_bytes().await;
+        // What was opened can be served to its end; what was deleted meanwhile is not relied on.
+        if self.0.local.store().size(digest).await?.is_none() {
+            return Ok(outcome);
+        }
         if let Err(error) = db
             .link_blob(&origin.repository, origin.project_id, digest, size, now)
             .await

@@ -164,6 +164,7 @@ impl Task {
                 return;
             }
         };
+        let _landing = self.engine.local.landing(&self.digest);
         match self.pump(writer, body, size).await {
             Ok(stored) => {
                 self.tell_audience(&fill, stored).await;

@@ -23,7 +23,7 @@ use tokio_util::task::TaskTracker;
 
 pub use blob::{BlobBody, BlobStream, OpenedBlob};
 pub use error::Error;
-pub use local::{Local, StoredManifest};
+pub use local::{Landing, Local, StoredManifest};
 pub use manifest::Resolved;
 
 /// How the engine behaves, whatever the project.

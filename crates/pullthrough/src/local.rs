@@ -1,6 +1,7 @@
 //! What is held here: manifests of repositories, hosted and proxied, hot ones answered from memory.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -33,6 +34,26 @@ pub struct Local {
     hot: Cache<Digest, Bytes>,
     /// Readers rely on stored bytes while they write the row that names them; the janitor writes.
     sweep: Arc<RwLock<()>>,
+    /// Blobs on their way from bytes to the row that names them, and how many are.
+    landing: Arc<Mutex<HashMap<Digest, usize>>>,
+}
+
+/// A blob is landing while this lives.
+pub struct Landing {
+    digest: Digest,
+    landing: Arc<Mutex<HashMap<Digest, usize>>>,
+}
+
+impl Drop for Landing {
+    fn drop(&mut self) {
+        let mut landing = self.landing.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = landing.get_mut(&self.digest) {
+            *count -= 1;
+            if *count == 0 {
+                landing.remove(&self.digest);
+            }
+        }
+    }
 }
 
 impl Local {
@@ -50,6 +71,7 @@ impl Local {
             store,
             hot,
             sweep: Arc::default(),
+            landing: Arc::default(),
         }
     }
 
@@ -71,6 +93,41 @@ impl Local {
     /// To be held from finding that nothing needs a blob until it is deleted. Only the janitor does.
     pub async fn deleting_bytes(&self) -> RwLockWriteGuard<'_, ()> {
         self.sweep.write().await
+    }
+
+    /// To be held from before a blob's bytes are complete until the row that relies on them is written, where that takes
+    /// too long to keep others from deleting bytes.
+    pub fn landing(&self, digest: &Digest) -> Landing {
+        let mut landing = self.landing.lock().unwrap_or_else(PoisonError::into_inner);
+        *landing.entry(digest.clone()).or_default() += 1;
+        Landing {
+            digest: digest.clone(),
+            landing: self.landing.clone(),
+        }
+    }
+
+    /// Deletes those of these bytes at once that nothing needs any more; how many bytes that freed. The janitor finds what
+    /// is left for any reason.
+    pub async fn remove_unneeded(&self, digests: &[Digest]) -> Result<u64, Error> {
+        let mut freed = 0;
+        for digest in digests {
+            // Each by itself: who waits for it waits for one look and one unlink.
+            let _deleting = self.deleting_bytes().await;
+            let is_landing = {
+                let landing = self.landing.lock().unwrap_or_else(PoisonError::into_inner);
+                landing.contains_key(digest)
+            };
+            let unneeded = self.db.unreferenced_blobs(std::slice::from_ref(digest));
+            if is_landing || unneeded.await?.is_empty() {
+                continue;
+            }
+            let size = self.store.size(digest).await?;
+            if self.store.delete(digest).await? {
+                self.hot.invalidate(digest);
+                freed += size.unwrap_or_default();
+            }
+        }
+        Ok(freed)
     }
 
     /// The manifest `digest` of `repository`, if this repository has it.

@@ -91,7 +91,7 @@ impl Registry {
             };
             let new = metadata::NewProject {
                 limit_bytes: self.limit_of_new(None).await?,
-                ..new_project(draft, FIRST_ADMINISTRATOR)?
+                ..new_project(draft, FIRST_ADMINISTRATOR, now)?
             };
             self.add_project(new, now).await?;
         }
@@ -215,7 +215,7 @@ impl Registry {
             let new = metadata::NewProject {
                 is_declared: true,
                 limit_bytes: self.limit_of_new(None).await?,
-                ..new_project(draft, FIRST_ADMINISTRATOR)?
+                ..new_project(draft, FIRST_ADMINISTRATOR, now)?
             };
             self.add_project(new, now).await?;
             tracing::info!(project = declared.name, "declared project made");

@@ -23,6 +23,20 @@ pub struct Swept {
     pub bytes: u64,
 }
 
+/// Whether what nothing names is removed, or counted only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sweep {
+    Remove,
+    Count,
+}
+
+/// All parts of the store.
+pub(crate) fn prefixes() -> impl Iterator<Item = (Algorithm, u8)> {
+    [Algorithm::Sha256, Algorithm::Sha512]
+        .into_iter()
+        .flat_map(|algorithm| (0..=u8::MAX).map(move |prefix| (algorithm, prefix)))
+}
+
 impl Registry {
     /// Cleans up at once and then every period, until the task is dropped.
     pub async fn run_janitor(self) {
@@ -47,9 +61,17 @@ impl Registry {
     /// One round.
     pub async fn sweep(&self, now: DateTime<Utc>) -> Result<Swept> {
         let mut swept = Swept::default();
-        let config = &self.0.config;
-        let upload_limit =
-            now - TimeDelta::from_std(config.upload_expiry).unwrap_or(TimeDelta::MAX);
+        self.sweep_holds(now, &mut swept).await?;
+        for (algorithm, prefix) in prefixes() {
+            self.sweep_prefix(algorithm, prefix, now, Sweep::Remove, &mut swept)
+                .await?;
+        }
+        Ok(swept)
+    }
+
+    /// Uploads and sessions that have ended, and holds that no manifest names.
+    pub(crate) async fn sweep_holds(&self, now: DateTime<Utc>, swept: &mut Swept) -> Result<()> {
+        let upload_limit = self.upload_limit(now);
         swept.uploads = self.store().purge_uploads(upload_limit).await?.len() as u64;
         self.forget_uploads_without_bytes().await?;
         let forgotten = self.0.auth.forget_ended_sessions(now).await;
@@ -69,19 +91,45 @@ impl Registry {
             0 => {}
             bytes => tracing::warn!(bytes, "what projects hold had been counted wrong"),
         }
-        let orphan_limit = now - TimeDelta::from_std(config.orphan_grace).unwrap_or(TimeDelta::MAX);
-        for algorithm in [Algorithm::Sha256, Algorithm::Sha512] {
-            for prefix in 0..=u8::MAX {
-                let stored = self.store().list_prefix(algorithm, prefix).await?;
-                let old: Vec<Stored> = stored
-                    .into_iter()
-                    .filter(|blob| blob.modified < orphan_limit)
-                    .collect();
-                self.sweep_blobs(&old, prefix, orphan_limit, &mut swept)
-                    .await?;
+        Ok(())
+    }
+
+    fn upload_limit(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+        now - TimeDelta::from_std(self.0.config.upload_expiry).unwrap_or(TimeDelta::MAX)
+    }
+
+    /// The bytes that nothing names, of one part of the store.
+    pub(crate) async fn sweep_prefix(
+        &self,
+        algorithm: Algorithm,
+        prefix: u8,
+        now: DateTime<Utc>,
+        sweep: Sweep,
+        swept: &mut Swept,
+    ) -> Result<()> {
+        let grace = TimeDelta::from_std(self.0.config.orphan_grace).unwrap_or(TimeDelta::MAX);
+        let orphan_limit = now - grace;
+        let stored = self.store().list_prefix(algorithm, prefix).await?;
+        let old: Vec<Stored> = stored
+            .into_iter()
+            .filter(|blob| blob.modified < orphan_limit)
+            .collect();
+        match sweep {
+            Sweep::Remove => self.sweep_blobs(&old, prefix, orphan_limit, swept).await,
+            Sweep::Count => {
+                // What holds would be dropped is asked here, because none is.
+                let digests: Vec<Digest> = old.iter().map(|blob| blob.digest.clone()).collect();
+                let orphans = self
+                    .db()
+                    .unreferenced_blobs_without_holds(&digests, self.upload_limit(now));
+                let orphans: HashSet<Digest> = orphans.await?.into_iter().collect();
+                for blob in old.iter().filter(|blob| orphans.contains(&blob.digest)) {
+                    swept.blobs += 1;
+                    swept.bytes += blob.size;
+                }
+                Ok(())
             }
         }
-        Ok(swept)
     }
 
     /// The rows of uploads that were purged, and of those whose end a kill has cut short. An upload's bytes are

@@ -7,6 +7,7 @@ mod additions;
 mod artifacts;
 mod audit;
 mod clients;
+mod collection;
 mod configuration;
 mod copies;
 mod cron;
@@ -18,6 +19,7 @@ mod figures;
 mod filter;
 mod health;
 mod janitor;
+mod jobs;
 mod labels;
 mod limits;
 mod members;
@@ -49,6 +51,7 @@ use tokio::sync::Semaphore;
 pub use additions::{Addition, AdditionKind};
 pub use artifacts::Which;
 pub use audit::{AUDIT_SETTINGS, audit_name, check_audit_settings, named};
+pub use collection::CollectionRequest;
 pub use configuration::{
     BANNER_MESSAGE, Configured, NOTIFICATION_ENABLE, QUOTA_PER_PROJECT, READ_ONLY,
     STORAGE_PER_PROJECT,
@@ -62,14 +65,15 @@ pub use figures::{
 };
 pub use filter::{FilterDraft, FilterReport, Filtered, FilteredRepository};
 pub use health::{Component, Room};
+pub use jobs::When;
 pub use labels::LabelAccess;
 pub use members::Who;
 pub use projects::ProjectDraft;
 pub use pull::{PulledManifest, TagPage};
 pub use pullthrough::{BlobBody, BlobStream, OpenedBlob, Outcome};
-pub use purge::{PurgeRequest, PurgeSetting};
+pub use purge::PurgeRequest;
 pub use push::{NewManifest, PushedManifest, Start};
-pub use retention::{Keep, RetentionPolicy, RetentionRule, Selector};
+pub use retention::{Keep, RetentionPolicy, RetentionRequest, RetentionRule, Selector};
 pub use robots::{
     MadeRobot, PermissionDraft, RobotChange, RobotDraft, RobotNames, RobotPlace, ShownPermission,
     ShownRobot,
@@ -107,7 +111,7 @@ struct Inner {
     local: Local,
     auth: Auth,
     audit: audit::Audit,
-    purge: purge::Purge,
+    jobs: jobs::Jobs,
     pulls: figures::Pulls,
     engine: PullThrough,
     clients: clients::Clients,
@@ -124,7 +128,7 @@ impl Registry {
         let engine = PullThrough::new(config.pullthrough.clone(), local.clone());
         Self(Arc::new(Inner {
             audit: audit::Audit::default(),
-            purge: purge::Purge::default(),
+            jobs: jobs::Jobs::default(),
             pulls: figures::Pulls::default(),
             clients: clients::Clients::default(),
             filters: filter::Filters::default(),

@@ -73,7 +73,7 @@ impl Registry {
         let limit_bytes = self.limit_of_new(asked).await?;
         let new = NewProject {
             limit_bytes,
-            ..new_project(draft, owner_id)?
+            ..new_project(draft, owner_id, now)?
         };
         self.add_project(new, now).await
     }
@@ -176,10 +176,14 @@ impl Registry {
 const NOT_EMPTY: &str = "the project contains repositories, can not be deleted";
 
 /// A draft, checked, as a row to be. How much it may hold is said elsewhere.
-pub(crate) fn new_project(draft: ProjectDraft, owner_id: i64) -> Result<NewProject> {
+pub(crate) fn new_project(
+    draft: ProjectDraft,
+    owner_id: i64,
+    now: DateTime<Utc>,
+) -> Result<NewProject> {
     check_name(&draft.name)?;
     let retention = match draft.upstream_id {
-        Some(_) => Some(RetentionPolicy::of_proxy().to_json()?),
+        Some(_) => Some(RetentionPolicy::of_proxy().to_row(now)?),
         None => None,
     };
     Ok(NewProject {

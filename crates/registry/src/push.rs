@@ -151,6 +151,7 @@ impl Registry {
         now: DateTime<Utc>,
     ) -> Result<()> {
         let id = self.upload(access, name, id).await?;
+        let _landing = self.0.local.landing(digest);
         let finished = self.store().finish_upload(&id, digest).await;
         if matches!(finished, Ok(_) | Err(storage::Error::DigestMismatch { .. })) {
             self.db().end_upload(&id.to_string()).await?;

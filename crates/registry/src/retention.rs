@@ -1,16 +1,23 @@
-//! Retention policies: what of a project's content shall stay. They are kept and checked here; nothing runs them yet.
+//! Retention policies: what of a project's content shall stay. They are kept and checked here; what one chooses is
+//! [`choose`]'s, and carrying it out is [`run`]'s.
+
+mod choose;
+mod run;
 
 use std::collections::BTreeSet;
 
 use auth::{Access, Action};
 use chrono::{DateTime, Utc};
-use metadata::RetentionRow;
+use metadata::{NewRetention, NewSchedule, RetentionRow};
 use serde::{Deserialize, Serialize};
 
 use crate::cron::next_after;
 use crate::demand::demand;
 use crate::filter::Pattern;
+use crate::jobs::{JobKind, schedule};
 use crate::{Error, Registry, Result};
+
+pub use run::RetentionRequest;
 
 /// Harbor's limit.
 const MAX_RULES: usize = 15;
@@ -122,7 +129,21 @@ impl RetentionPolicy {
         }
     }
 
-    pub(crate) fn to_json(&self) -> Result<String> {
+    /// As it is kept, with its schedule.
+    pub(crate) fn to_row(&self, now: DateTime<Utc>) -> Result<NewRetention> {
+        Ok(NewRetention {
+            policy: self.to_json()?,
+            schedule: self.schedule(now)?,
+        })
+    }
+
+    fn schedule(&self, now: DateTime<Utc>) -> Result<Option<NewSchedule>> {
+        let parameters = RetentionRequest::default().to_json();
+        let made = |cron: &String| schedule("Custom", cron, parameters, now);
+        self.cron.as_ref().map(made).transpose()
+    }
+
+    fn to_json(&self) -> Result<String> {
         serde_json::to_string(self).map_err(|error| Error::Internal(error.into()))
     }
 
@@ -171,8 +192,9 @@ impl Registry {
         let project_id = access.project().id;
         let created = self
             .db()
-            .create_retention(project_id, &policy.to_json()?, now)
+            .create_retention(project_id, &policy.to_row(now)?, now)
             .await;
+        self.ring(JobKind::Retention);
         match created {
             Err(metadata::Error::Conflict { .. }) => {
                 let project = self.db().find_project_by_id(project_id).await?;
@@ -201,11 +223,13 @@ impl Registry {
         demand(access, Action::TagRetentionUpdate)?;
         demand_owner(access, row)?;
         policy.check(now)?;
-        let text = policy.to_json()?;
+        let new = policy.to_row(now)?;
         let updated = self
             .db()
-            .update_retention(row.id, row.project_id, &text, now);
-        updated.await.map_err(|error| or_gone(error, row.id))
+            .update_retention(row.id, row.project_id, &new, now);
+        updated.await.map_err(|error| or_gone(error, row.id))?;
+        self.ring(JobKind::Retention);
+        Ok(())
     }
 
     /// Deletes a policy: everything stays.
@@ -214,6 +238,30 @@ impl Registry {
         demand_owner(access, row)?;
         let deleted = self.db().delete_retention(row.id, row.project_id);
         deleted.await.map_err(|error| or_gone(error, row.id))
+    }
+}
+
+impl Registry {
+    /// Policies of before they had schedules get theirs.
+    pub(crate) async fn schedule_old_policies(&self) {
+        let now = Utc::now();
+        let scheduled = async {
+            for row in self.db().unscheduled_retentions().await? {
+                let policy = RetentionPolicy::of_json(&row.policy)?;
+                let Some(schedule) = policy.schedule(now)? else {
+                    continue;
+                };
+                let kind = JobKind::Retention.name();
+                self.db().put_schedule(kind, row.id, schedule, now).await?;
+            }
+            Ok::<_, Error>(())
+        };
+        if let Err(error) = scheduled.await {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "retention policies without a schedule could not be given theirs; the next start tries again"
+            );
+        }
     }
 }
 

@@ -181,7 +181,7 @@ impl App {
         // Before anything is done that could go unrecorded.
         self.registry.refresh_audit().await;
         let flushing = tokio::spawn(self.registry.clone().run_flush());
-        let purging = tokio::spawn(self.registry.clone().run_purges());
+        let working = tokio::spawn(self.registry.clone().run_jobs());
         let forwarding = tokio::spawn(self.registry.clone().run_audit_forwarding());
         let checking = tokio::spawn(self.registry.clone().run_health_checks());
         let redirecting = self.redirect.map(|listener| {
@@ -201,7 +201,7 @@ impl App {
             .serve(server::app(self.state.clone()), stop, self.drain_timeout)
             .await;
         janitor.abort();
-        purging.abort();
+        working.abort();
         checking.abort();
         for beside in redirecting.into_iter().chain(showing) {
             beside.abort();

@@ -33,6 +33,7 @@ mod repositories;
 mod retentions;
 pub(crate) mod roadstead;
 mod robots;
+mod runs;
 mod schedules;
 mod search;
 mod statistics;
@@ -41,6 +42,7 @@ mod tags;
 mod users;
 
 mod extract;
+mod gc;
 mod json;
 mod page;
 
@@ -145,6 +147,17 @@ fn operations() -> Vec<UtoipaMethodRouter<State>> {
         ),
         routes!(purge::get, purge::stop),
         routes!(purge::log),
+        routes!(gc::list),
+        routes!(gc::schedule, gc::create_schedule, gc::update_schedule),
+        routes!(gc::get, gc::stop),
+        routes!(gc::log),
+        routes!(
+            retentions::executions::list,
+            retentions::executions::trigger
+        ),
+        routes!(retentions::executions::operate),
+        routes!(retentions::executions::tasks),
+        routes!(retentions::executions::log),
     ]
 }
 

@@ -53,7 +53,7 @@ enum Named {
 
 /// What is recorded, by operation.
 #[rustfmt::skip]
-const RECORDED: [(&str, AuditEvent, Named); 38] = {
+const RECORDED: [(&str, AuditEvent, Named); 41] = {
     use AuditEvent as E;
     [
         ("createProject",          E::CreateProject,    Named::Told),
@@ -94,6 +94,9 @@ const RECORDED: [(&str, AuditEvent, Named); 38] = {
         ("updateRetention",        E::UpdateProject,    Named::Told),
         ("deleteRetention",        E::UpdateProject,    Named::Told),
         ("stopPurge",              E::StopPurgeAudit,   Named::Told),
+        ("stopGC",                 E::StopGarbageCollection, Named::Told),
+        ("triggerRetentionExecution", E::UpdateProject, Named::Told),
+        ("operateRetentionExecution", E::UpdateProject, Named::Told),
     ]
 };
 
@@ -103,7 +106,9 @@ const RECORDED: [(&str, AuditEvent, Named); 38] = {
 const NOT_RECORDED: [&str; 3] = ["pingRegistry", "tryFilter", "setCliSecret"];
 
 /// Operations whose handler says which event they are.
-const DEPENDING: [(&str, AuditEvent); 2] = [
+const DEPENDING: [(&str, AuditEvent); 4] = [
+    ("createGCSchedule", AuditEvent::UpdateGarbageCollection),
+    ("updateGCSchedule", AuditEvent::UpdateGarbageCollection),
     ("createPurgeSchedule", AuditEvent::UpdatePurgeAudit),
     ("updatePurgeSchedule", AuditEvent::UpdatePurgeAudit),
 ];

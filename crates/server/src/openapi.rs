@@ -26,7 +26,7 @@ const ABOUT: &str = "Harbor's management API under `/api/v2.0`, and what is Road
     `/api/roadstead/v1`. What differs from Harbor is told in docs/compatibility.md.";
 
 /// Harbor's tags, and ours after them.
-const TAGS: [(&str, &str); 23] = [
+const TAGS: [(&str, &str); 24] = [
     ("project", "Namespaces: hosted, or a proxy cache"),
     ("member", "Who has which role in a project"),
     ("projectMetadata", "A project's settings, one at a time"),
@@ -39,6 +39,7 @@ const TAGS: [(&str, &str); 23] = [
     ("user", "Who signs in here"),
     ("auditlog", "What was done, by whom"),
     ("purge", "The audit log, made shorter"),
+    ("gc", "What nothing needs, removed"),
     ("robot", "Accounts for programs"),
     ("permissions", "What robots can be allowed"),
     ("schedule", "What is begun by itself"),
@@ -53,7 +54,7 @@ const TAGS: [(&str, &str); 23] = [
 ];
 
 /// Parameters of paths mean the same wherever they are.
-const PATH_PARAMETERS: [(&str, Type, &str); 13] = [
+const PATH_PARAMETERS: [(&str, Type, &str); 16] = [
     (
         "project",
         Type::String,
@@ -79,6 +80,9 @@ const PATH_PARAMETERS: [(&str, Type, &str); 13] = [
     ("mid", Type::Integer, "The member's number"),
     ("user_id", Type::Integer, "The user's number"),
     ("purge_id", Type::Integer, "The purge's number"),
+    ("gc_id", Type::Integer, "The garbage collection's number"),
+    ("eid", Type::Integer, "The run's number"),
+    ("tid", Type::Integer, "The task's number"),
     ("robot_id", Type::Integer, "The robot's number"),
 ];
 

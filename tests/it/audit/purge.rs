@@ -171,7 +171,7 @@ async fn a_schedule_survives_a_restart_and_begins_each_time_once() {
     };
     server
         .database()
-        .put_schedule("PURGE_AUDIT_LOG", missed, Utc::now())
+        .put_schedule("PURGE_AUDIT_LOG", 0, missed, Utc::now())
         .await
         .expect("written");
     let server = server.restart().await;
@@ -211,7 +211,7 @@ async fn what_was_begun_before_a_kill_is_ended_after_it_and_what_was_stopped_is_
     let long_ago = Utc::now() - TimeDelta::hours(1);
     // As a process leaves it that was killed in the middle of a run.
     let left = db
-        .begin_by_hand("PURGE_AUDIT_LOG", request, long_ago)
+        .begin_by_hand("PURGE_AUDIT_LOG", 0, request, long_ago)
         .await
         .expect("a run");
     db.claim_execution("PURGE_AUDIT_LOG", long_ago, long_ago)
@@ -226,7 +226,7 @@ async fn what_was_begun_before_a_kill_is_ended_after_it_and_what_was_stopped_is_
     let db = server.database();
     let now = Utc::now();
     let running = db
-        .begin_by_hand("PURGE_AUDIT_LOG", request, now)
+        .begin_by_hand("PURGE_AUDIT_LOG", 0, request, now)
         .await
         .expect("a run");
     db.claim_execution("PURGE_AUDIT_LOG", long_ago, now)

@@ -259,26 +259,29 @@ pub(crate) async fn what_is_due_is_begun_once(db: Db) {
         parameters: "{}".into(),
         next_at: at(10),
     };
-    db.put_schedule("purge", new.clone(), at(1)).await.unwrap();
-    let due = db.find_schedule("purge").await.unwrap().unwrap();
+    db.put_schedule("purge", 0, new.clone(), at(1))
+        .await
+        .unwrap();
+    let due = db.find_schedule("purge", 0).await.unwrap().unwrap();
     assert_eq!(
         (due.every.as_str(), due.next_at, due.created_at),
         ("Hourly", at(10), at(1))
     );
-    assert_eq!(db.find_schedule("other").await.unwrap(), None);
+    assert_eq!(db.find_schedule("other", 0).await.unwrap(), None);
     // Two nodes that saw the same.
     let begin = || db.begin_scheduled("purge", &due, at(20), at(11));
     let (first, second) = tokio::join!(begin(), begin());
     let begun = [first.unwrap(), second.unwrap()];
     assert_eq!(begun.iter().flatten().count(), 1);
     assert_eq!(
-        db.find_schedule("purge").await.unwrap().unwrap().next_at,
+        db.find_schedule("purge", 0).await.unwrap().unwrap().next_at,
         at(20)
     );
     // One that was set anew meanwhile is another.
-    let due = db.find_schedule("purge").await.unwrap().unwrap();
+    let due = db.find_schedule("purge", 0).await.unwrap().unwrap();
     db.put_schedule(
         "purge",
+        0,
         NewSchedule {
             next_at: at(20),
             ..new
@@ -292,14 +295,17 @@ pub(crate) async fn what_is_due_is_begun_once(db: Db) {
         .await
         .unwrap();
     assert_eq!(begun, None);
-    db.delete_schedule("purge").await.unwrap();
-    assert_eq!(db.find_schedule("purge").await.unwrap(), None);
+    db.delete_schedule("purge", 0).await.unwrap();
+    assert_eq!(db.find_schedule("purge", 0).await.unwrap(), None);
 }
 
 pub(crate) async fn a_run_is_worked_on_by_one_and_taken_over_when_that_one_is_gone(db: Db) {
-    let first = db.begin_by_hand("purge", "{\"a\":1}", at(1)).await.unwrap();
-    let second = db.begin_by_hand("purge", "{}", at(2)).await.unwrap();
-    db.begin_by_hand("other", "{}", at(3)).await.unwrap();
+    let first = db
+        .begin_by_hand("purge", 0, "{\"a\":1}", at(1))
+        .await
+        .unwrap();
+    let second = db.begin_by_hand("purge", 1, "{}", at(2)).await.unwrap();
+    db.begin_by_hand("other", 0, "{}", at(3)).await.unwrap();
     let claim = |stale, now| db.claim_execution("purge", at(stale), at(now));
     let (one, other) = tokio::join!(claim(0, 5), claim(0, 5));
     let mut claimed: Vec<i64> = [one.unwrap(), other.unwrap()]
@@ -345,15 +351,43 @@ pub(crate) async fn a_run_is_worked_on_by_one_and_taken_over_when_that_one_is_go
         (ExecutionStatus::Success, "half\ndone\n", at(34))
     );
     assert_eq!(db.find_execution("other", first.id).await.unwrap(), None);
-    let all = db.list_executions("purge", &Page::all()).await.unwrap();
-    let told: Vec<_> = all.items.iter().map(|run| (run.id, run.status)).collect();
-    assert_eq!(
-        told,
-        [
-            (second.id, ExecutionStatus::Stopped),
-            (first.id, ExecutionStatus::Success)
-        ]
-    );
+    let of = async |subject| {
+        let all = db.list_executions("purge", subject, &Page::all()).await;
+        let told = |run: &metadata::Execution| (run.id, run.status, run.attempts);
+        all.unwrap().items.iter().map(told).collect::<Vec<_>>()
+    };
+    assert_eq!(of(0).await, [(first.id, ExecutionStatus::Success, 1)]);
+    assert_eq!(of(1).await, [(second.id, ExecutionStatus::Stopped, 2)]);
+}
+
+pub(crate) async fn of_one_subject_runs_are_worked_on_one_after_the_other(db: Db) {
+    let begin = async || db.begin_by_hand("purge", 7, "{}", at(1)).await.unwrap().id;
+    let (first, second, third) = (begin().await, begin().await, begin().await);
+    let claim = async |now| {
+        let claimed = db.claim_execution("purge", at(0), at(now)).await.unwrap();
+        claimed.map(|run| run.id)
+    };
+    assert_eq!(claim(2).await, Some(first));
+    assert_eq!(claim(2).await, None, "the first has not ended");
+    // It failed, and has its turn again later: before the others all the same.
+    let retried = db.retry_execution(first, at(10), "failed\n", at(3)).await;
+    assert!(retried.unwrap());
+    assert_eq!(claim(9).await, None);
+    assert_eq!(claim(10).await, Some(first));
+    let end = async |id, now| {
+        let ended = db
+            .end_execution(id, ExecutionStatus::Success, "", at(now))
+            .await;
+        assert!(ended.unwrap());
+    };
+    end(first, 11).await;
+    let retried = db.retry_execution(first, at(10), "", at(12)).await;
+    assert!(!retried.unwrap(), "it has ended");
+    assert_eq!(claim(12).await, Some(second));
+    db.prune_executions("purge", 7, 1).await.unwrap();
+    let left = db.list_executions("purge", 7, &Page::all()).await.unwrap();
+    let left: Vec<i64> = left.items.iter().map(|run| run.id).collect();
+    assert_eq!(left, [third, second], "what has not ended stays");
 }
 
 /// Told with the database's address: the rows come all at once. One in 50,000 is no pull; bob has one in 100,000.

@@ -66,7 +66,8 @@ stories! {
         a_deleted_projects_log_stays_with_administrators,
         a_purge_takes_what_is_old_of_the_events_it_is_told,
         what_is_due_is_begun_once,
-        a_run_is_worked_on_by_one_and_taken_over_when_that_one_is_gone;
+        a_run_is_worked_on_by_one_and_taken_over_when_that_one_is_gone,
+        of_one_subject_runs_are_worked_on_one_after_the_other;
     blobs:
         a_blob_is_held_or_named_or_neither,
         a_blob_is_mounted_from_where_the_caller_may_look,

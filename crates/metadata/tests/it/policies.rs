@@ -151,7 +151,7 @@ pub(crate) async fn a_quota_is_set_and_listed_by_what_it_says(db: Db) {
 pub(crate) async fn a_project_has_one_retention_policy_and_its_number(db: Db) {
     let hosted = project(&db, "hosted").await;
     let cached = NewProject {
-        retention: Some("{}".to_owned()),
+        retention: Some(policy("{}")),
         ..new_project("cached")
     };
     let cached = db.create_project(cached, at(1)).await.unwrap();
@@ -172,21 +172,26 @@ pub(crate) async fn a_project_has_one_retention_policy_and_its_number(db: Db) {
     assert_eq!((row.project_id, row.policy.as_str()), (cached.id, "{}"));
     assert_eq!(number("hosted").await, None);
 
-    let again = db.create_retention(cached.id, "[1]", at(2)).await;
+    let again = db.create_retention(cached.id, &policy("[1]"), at(2)).await;
     assert!(matches!(
         again,
         Err(Error::Conflict {
             what: "retention policy"
         })
     ));
-    let nowhere = db.create_retention(99, "[1]", at(2)).await;
+    let nowhere = db.create_retention(99, &policy("[1]"), at(2)).await;
     assert!(matches!(nowhere, Err(Error::NotFound { what: "project" })));
-    let second = db.create_retention(hosted.id, "[1]", at(2)).await.unwrap();
-    assert_eq!(number("hosted").await, Some(second));
-    db.update_retention(second, hosted.id, "[2]", at(3))
+    let second = db
+        .create_retention(hosted.id, &policy("[1]"), at(2))
         .await
         .unwrap();
-    let elsewhere = db.update_retention(second, cached.id, "[3]", at(3)).await;
+    assert_eq!(number("hosted").await, Some(second));
+    db.update_retention(second, hosted.id, &policy("[2]"), at(3))
+        .await
+        .unwrap();
+    let elsewhere = db
+        .update_retention(second, cached.id, &policy("[3]"), at(3))
+        .await;
     assert!(matches!(elsewhere, Err(Error::NotFound { .. })));
     assert_eq!(
         db.find_retention(second).await.unwrap().unwrap().policy,
@@ -202,7 +207,10 @@ pub(crate) async fn a_project_has_one_retention_policy_and_its_number(db: Db) {
         ),
         (None, None)
     );
-    let third = db.create_retention(cached.id, "{}", at(4)).await.unwrap();
+    let third = db
+        .create_retention(cached.id, &policy("{}"), at(4))
+        .await
+        .unwrap();
     assert!(third > second && number("cached").await == Some(third));
     db.delete_project(cached.id).await.unwrap();
     assert_eq!(db.find_retention(third).await.unwrap(), None);
@@ -240,4 +248,11 @@ pub(crate) async fn older_projects_get_quotas_that_are_right(url: String) {
     );
     assert_eq!(db.recount_usage().await.unwrap(), 0);
     db.close().await;
+}
+
+fn policy(text: &str) -> metadata::NewRetention {
+    metadata::NewRetention {
+        policy: text.to_owned(),
+        schedule: None,
+    }
 }

@@ -1,10 +1,9 @@
 //! What a purge is asked to do, and when: parameters and cron expressions as Harbor's API has them.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use metadata::AuditEvent;
 use serde_json::{Map, Value, json};
 
-use crate::cron::next_after;
 use crate::{Error, Result};
 
 const RETENTION: &str = "audit_retention_hour";
@@ -26,46 +25,6 @@ pub struct PurgeRequest {
     pub events: Vec<AuditEvent>,
     /// Only count them.
     pub is_dry_run: bool,
-}
-
-/// When: the `schedule` of a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PurgeSetting {
-    /// At once.
-    Now,
-    /// Not any more.
-    Never,
-    /// Again and again: Harbor's word for how often, and the cron expression.
-    Every(String, String),
-}
-
-impl PurgeSetting {
-    /// Of `type` and `cron`.
-    ///
-    /// # Errors
-    /// [`Error::BadRequest`] for a type or an expression that means nothing.
-    pub fn parse(kind: &str, cron: &str, now: DateTime<Utc>) -> Result<Self> {
-        let usual = match kind {
-            "Manual" => return Ok(Self::Now),
-            "None" => return Ok(Self::Never),
-            "Hourly" => "0 0 * * * *",
-            "Daily" => "0 0 0 * * *",
-            "Weekly" => "0 0 0 * * 0",
-            "Custom" | "Schedule" => "",
-            _ => {
-                return Err(Error::BadRequest(format!(
-                    "schedule type {kind:?} is not one of Hourly, Daily, Weekly, Custom, Manual, None, Schedule"
-                )));
-            }
-        };
-        let cron = if cron.trim().is_empty() {
-            usual
-        } else {
-            cron.trim()
-        };
-        next_after(cron, now)?;
-        Ok(Self::Every(kind.to_owned(), cron.to_owned()))
-    }
 }
 
 impl PurgeRequest {
@@ -241,49 +200,6 @@ mod tests {
             let error = parse(parameters.clone()).unwrap_err();
             assert!(matches!(error, Error::BadRequest(_)), "{parameters}");
             assert!(error.to_string().contains(named), "{error}");
-        }
-    }
-
-    #[test]
-    fn a_schedule_comes_true_when_its_cron_does() {
-        let now: DateTime<Utc> = "2026-01-31T22:59:30Z".parse().unwrap();
-        let table = [
-            ("Hourly", "", "2026-01-31T23:00:00Z"),
-            ("Daily", "0 30 1 * * *", "2026-02-01T01:30:00Z"),
-            // A Sunday.
-            ("Weekly", "", "2026-02-01T00:00:00Z"),
-            ("Custom", "0 */15 * * * *", "2026-01-31T23:00:00Z"),
-            ("Custom", "0 0 0 29 2 *", "2028-02-29T00:00:00Z"),
-        ];
-        for (kind, cron, next) in table {
-            let setting = PurgeSetting::parse(kind, cron, now).unwrap();
-            let PurgeSetting::Every(every, cron) = setting else {
-                panic!("{setting:?}");
-            };
-            assert_eq!(every, kind);
-            assert_eq!(
-                next_after(&cron, now).unwrap(),
-                next.parse::<DateTime<Utc>>().unwrap(),
-                "{cron}"
-            );
-        }
-        assert_eq!(
-            PurgeSetting::parse("None", "", now).unwrap(),
-            PurgeSetting::Never
-        );
-        for (kind, cron) in [
-            ("Custom", ""),
-            ("Custom", "* * * * *"),
-            ("Hourly", "* * * * * *"),
-            ("Custom", "0 61 * * * *"),
-            ("Custom", "0 0 0 31 2 *"),
-            ("Monthly", "0 0 0 1 * *"),
-        ] {
-            let refused = PurgeSetting::parse(kind, cron, now);
-            assert!(
-                matches!(refused, Err(Error::BadRequest(_))),
-                "{kind} {cron}: {refused:?}"
-            );
         }
     }
 }

@@ -11,9 +11,9 @@ use axum::routing::{MethodFilter, on};
 use http::header::CONTENT_TYPE;
 use http::{StatusCode, Uri};
 
+use super::Result;
 use super::extract::{Asked, Names};
 use super::page::Paging;
-use super::{Result, retentions};
 use crate::State;
 use crate::error::{Error, harbor};
 
@@ -44,8 +44,6 @@ enum Who {
     Project(Action),
     /// Whoever may do this in `{project}`, which is a name.
     Named(Action),
-    /// Whoever may do this in the project of the retention policy `{id}`.
-    Retention(Action),
     /// No client: it is for Harbor's own parts.
     Nobody,
 }
@@ -65,7 +63,7 @@ enum Told {
 
 use SystemAction as S;
 use Told::{Cannot, Empty, Json, No};
-use Who::{Named, Nobody, Project, Retention, SignedIn, System};
+use Who::{Named, Nobody, Project, SignedIn, System};
 
 const GET: MethodFilter = MethodFilter::GET;
 const POST: MethodFilter = MethodFilter::POST;
@@ -73,11 +71,9 @@ const PUT: MethodFilter = MethodFilter::PUT;
 const PATCH: MethodFilter = MethodFilter::PATCH;
 const DELETE: MethodFilter = MethodFilter::DELETE;
 
-const NO_RETENTION: &str = "retention policies are kept, but this version does not run them yet";
 const NO_IMMUTABILITY: &str =
     "this version does not keep tags from moving: there are no immutability rules yet";
 const NO_WEBHOOKS: &str = "this version calls no webhooks yet";
-const NO_GC: &str = "what nothing names is removed by itself, within hours; it cannot be asked for or scheduled yet";
 const NO_SCANS: &str = "this version scans no artifacts: there are no scanners";
 const NO_ALLOWLIST: &str = "this version scans no artifacts: an allowlist would have no effect";
 const NO_EXPORT: &str = "this version scans no artifacts: there is nothing to export";
@@ -98,13 +94,6 @@ const NO_METRICS: &str = r#"{"total":0,"completed":0,"metrics":{},"ongoing":fals
 /// THE table.
 #[rustfmt::skip]
 const TABLE: &[Row] = &[
-    // Runs of retention policies.
-    Row(GET, "/retentions/{id}/executions", Retention(Action::TagRetentionList), Empty),
-    Row(POST, "/retentions/{id}/executions", Retention(Action::TagRetentionOperate), Cannot(NO_RETENTION)),
-    Row(PATCH, "/retentions/{id}/executions/{eid}", Retention(Action::TagRetentionOperate), Cannot(NO_RETENTION)),
-    Row(GET, "/retentions/{id}/executions/{eid}/tasks", Retention(Action::TagRetentionList), No("execution")),
-    Row(GET, "/retentions/{id}/executions/{eid}/tasks/{tid}", Retention(Action::TagRetentionRead), No("task")),
-
     // Immutable tags.
     Row(GET, "/projects/{project}/immutabletagrules", Project(Action::ImmutableTagList), Empty),
     Row(POST, "/projects/{project}/immutabletagrules", Project(Action::ImmutableTagCreate), Cannot(NO_IMMUTABILITY)),
@@ -123,15 +112,6 @@ const TABLE: &[Row] = &[
     Row(GET, "/projects/{project}/webhook/lasttrigger", Project(Action::NotificationPolicyRead), Empty),
     Row(GET, "/projects/{project}/webhook/jobs", Project(Action::NotificationPolicyRead), Empty),
     Row(GET, "/projects/{project}/webhook/events", Project(Action::NotificationPolicyRead), Json(NO_EVENTS)),
-
-    // Garbage collection on demand.
-    Row(GET, "/system/gc", System(S::GarbageCollectionList), Empty),
-    Row(GET, "/system/gc/{gc_id}", System(S::GarbageCollectionRead), No("garbage collection")),
-    Row(PUT, "/system/gc/{gc_id}", System(S::GarbageCollectionStop), Cannot(NO_GC)),
-    Row(GET, "/system/gc/{gc_id}/log", System(S::GarbageCollectionRead), No("garbage collection")),
-    Row(GET, "/system/gc/schedule", System(S::GarbageCollectionRead), Json("{}")),
-    Row(POST, "/system/gc/schedule", System(S::GarbageCollectionCreate), Cannot(NO_GC)),
-    Row(PUT, "/system/gc/schedule", System(S::GarbageCollectionUpdate), Cannot(NO_GC)),
 
     // Scanners, scans, and what they would find.
     Row(GET, "/scanners", System(S::ScannerList), Empty),
@@ -252,9 +232,6 @@ impl Who {
             System(action) => asked.system(action).await.map(drop),
             Project(action) => asked.project(action, name("project")).await.map(drop),
             Named(action) => asked.named_project(action, name("project")).await.map(drop),
-            Retention(action) => retentions::access(asked, action, name("id"))
-                .await
-                .map(drop),
             Nobody => {
                 asked.signed_in()?;
                 Err(Error::of_denied_management(Denied::Forbidden))
@@ -284,7 +261,6 @@ mod tests {
             let has = |wanted| names_in(path).any(|name| name == wanted);
             match who {
                 Project(_) | Named(_) => assert!(has("project"), "{path}"),
-                Retention(_) => assert!(has("id"), "{path}"),
                 SignedIn | System(_) | Nobody => {}
             }
             match told {

@@ -1,6 +1,7 @@
 //! `/retentions`: what of a project's content shall stay, as it is kept. Runs of it are [`super::absent`].
 
 mod body;
+pub(super) mod executions;
 
 use auth::{Access, Action};
 use axum::Json;

@@ -1,0 +1,287 @@
+//! Garbage collection, as people ask for it and schedule it: what the janitor does every hour, now, with a log and with what
+//! it freed. It runs beside pushes and pulls, and what it removes is needed by nothing: no manifest, no hold of a push or a
+//! fill in progress, nothing younger than the grace time.
+
+use auth::{SystemAccess, SystemAction};
+use chrono::{DateTime, TimeDelta, Utc};
+use metadata::{Execution, Page, Paged, Schedule};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use crate::demand::demand_system;
+use crate::janitor::{Sweep, Swept, prefixes};
+use crate::jobs::{Ended, Job, JobKind, SYSTEM};
+use crate::{Error, Registry, Result};
+
+/// Harbor's bounds.
+const MAX_WORKERS: i64 = 10;
+/// An artifact without a tag is left alone for so long: a push may be about to tag it, or to name it in an index. Harbor's.
+const UNTAGGED_GRACE: TimeDelta = TimeDelta::hours(2);
+/// Artifacts without tags that are looked up at once.
+const UNTAGGED_AT_ONCE: u64 = 500;
+
+/// What a collection is asked to do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CollectionRequest {
+    /// Artifacts of hosted projects that have no tag go first. A proxy cache's are its retention policy's: they are pulled
+    /// by digest, day by day.
+    #[serde(default)]
+    pub delete_untagged: bool,
+    /// Only count what would go.
+    #[serde(default)]
+    pub dry_run: bool,
+    /// Harbor's; collections here do not wait for workers. Kept to be shown.
+    #[serde(default = "one")]
+    pub workers: i64,
+}
+
+fn one() -> i64 {
+    1
+}
+
+impl CollectionRequest {
+    /// Of a request's `parameters`; what is not said is Harbor's default.
+    ///
+    /// # Errors
+    /// [`Error::BadRequest`] says which is wrong.
+    pub fn parse(parameters: &Map<String, Value>) -> Result<Self> {
+        let flag = |key: &str| match parameters.get(key) {
+            None | Some(Value::Null) => Ok(false),
+            Some(Value::Bool(value)) => Ok(*value),
+            Some(other) => Err(bad(&format!("{key} is true or false, not {other}"))),
+        };
+        let workers = match parameters.get("workers") {
+            None | Some(Value::Null) => 1,
+            // Terraform's provider sends numbers as they are, the portal of some versions as text.
+            Some(value) => value
+                .as_i64()
+                .or_else(|| value.as_str()?.trim().parse().ok())
+                .filter(|workers| (1..=MAX_WORKERS).contains(workers))
+                .ok_or_else(|| {
+                    bad(&format!(
+                        "workers is a number from 1 to {MAX_WORKERS}, not {value}"
+                    ))
+                })?,
+        };
+        Ok(Self {
+            delete_untagged: flag("delete_untagged")?,
+            dry_run: flag("dry_run")?,
+            workers,
+        })
+    }
+
+    fn to_json(self) -> Value {
+        json!({ "delete_untagged": self.delete_untagged, "dry_run": self.dry_run, "workers": self.workers })
+    }
+
+    fn of_json(text: &str) -> Result<Self> {
+        serde_json::from_str(text).map_err(|error| Error::Internal(error.into()))
+    }
+}
+
+impl Registry {
+    /// Asks for a collection, to be begun at once; its number.
+    pub async fn collect_now(
+        &self,
+        access: &SystemAccess,
+        request: &CollectionRequest,
+        now: DateTime<Utc>,
+    ) -> Result<i64> {
+        demand_change(access)?;
+        let parameters = request.to_json().to_string();
+        self.begin_job(JobKind::Collection, SYSTEM, &parameters, now)
+            .await
+    }
+
+    /// Sets when collections are begun by themselves, in place of what was said before.
+    pub async fn schedule_collection(
+        &self,
+        access: &SystemAccess,
+        every: &str,
+        cron: &str,
+        request: &CollectionRequest,
+        now: DateTime<Utc>,
+    ) -> Result<()> {
+        demand_change(access)?;
+        let parameters = request.to_json().to_string();
+        self.schedule_job(JobKind::Collection, every, cron, parameters, now)
+            .await
+    }
+
+    /// Ends the schedule. What runs goes on, and so does the janitor.
+    pub async fn unschedule_collection(&self, access: &SystemAccess) -> Result<()> {
+        demand_change(access)?;
+        let deleted = self
+            .db()
+            .delete_schedule(JobKind::Collection.name(), SYSTEM);
+        Ok(deleted.await?)
+    }
+
+    /// When collections are begun by themselves.
+    pub async fn collection_schedule(&self, access: &SystemAccess) -> Result<Option<Schedule>> {
+        demand_system(access, SystemAction::GarbageCollectionRead)?;
+        let found = self.db().find_schedule(JobKind::Collection.name(), SYSTEM);
+        Ok(found.await?)
+    }
+
+    /// A page of collections, done and running.
+    pub async fn collections(
+        &self,
+        access: &SystemAccess,
+        page: &Page,
+    ) -> Result<Paged<Execution>> {
+        demand_system(access, SystemAction::GarbageCollectionList)?;
+        self.jobs(JobKind::Collection, SYSTEM, page).await
+    }
+
+    /// One collection.
+    pub async fn find_collection(&self, access: &SystemAccess, id: i64) -> Result<Execution> {
+        demand_system(access, SystemAction::GarbageCollectionRead)?;
+        self.find_job(JobKind::Collection, SYSTEM, id).await
+    }
+
+    /// Ends a collection where it is; what is removed stays so. One that has ended is left alone.
+    pub async fn stop_collection(
+        &self,
+        access: &SystemAccess,
+        id: i64,
+        now: DateTime<Utc>,
+    ) -> Result<()> {
+        demand_system(access, SystemAction::GarbageCollectionStop)?;
+        self.stop_job(JobKind::Collection, SYSTEM, id, access.caller().name(), now)
+            .await
+    }
+
+    pub(crate) async fn collect(&self, mut job: Job<'_>) -> Result<Ended> {
+        let request = CollectionRequest::of_json(&job.run.parameters)?;
+        let now = Utc::now();
+        let begun = match request.dry_run {
+            true => "a dry run: nothing is removed\n",
+            false => "looking for what nothing needs\n",
+        };
+        if !job.tell(begun).await? {
+            return Ok(Ended::Stopped);
+        }
+        let mut untagged = 0;
+        if request.delete_untagged {
+            match self
+                .collect_untagged(&mut job, request.dry_run, now)
+                .await?
+            {
+                Some(count) => untagged = count,
+                None => return Ok(Ended::Stopped),
+            }
+        }
+        let mut swept = Swept::default();
+        let sweep = match request.dry_run {
+            true => Sweep::Count,
+            false => {
+                self.sweep_holds(now, &mut swept).await?;
+                Sweep::Remove
+            }
+        };
+        for (algorithm, prefix) in prefixes() {
+            self.sweep_prefix(algorithm, prefix, now, sweep, &mut swept)
+                .await?;
+            if !job.goes_on().await? {
+                return Ok(Ended::Stopped);
+            }
+        }
+        // Harbor's portal and clients read what was freed from here.
+        let mut parameters = request.to_json();
+        parameters["freed_space"] = json!(swept.bytes);
+        parameters["purged_blobs"] = json!(swept.blobs);
+        parameters["purged_manifests"] = json!(untagged);
+        let parameters = parameters.to_string();
+        self.db()
+            .describe_execution(job.run.id, &parameters)
+            .await?;
+        let would = match request.dry_run {
+            true => "would be ",
+            false => "",
+        };
+        tracing::info!(
+            collection = job.run.id,
+            blobs = swept.blobs,
+            size_bytes = swept.bytes,
+            is_dry_run = request.dry_run,
+            "garbage collected"
+        );
+        Ok(Ended::Done(format!(
+            "{untagged} artifacts without tags and {} blobs {would}removed, {} bytes {would}freed, {} uploads {would}given up\n",
+            swept.blobs, swept.bytes, swept.uploads
+        )))
+    }
+
+    /// How many there were; `None`: it was stopped.
+    async fn collect_untagged(
+        &self,
+        job: &mut Job<'_>,
+        is_dry_run: bool,
+        now: DateTime<Utc>,
+    ) -> Result<Option<u64>> {
+        let (mut count, mut after) = (0, 0);
+        loop {
+            let before = now - UNTAGGED_GRACE;
+            let found = self
+                .db()
+                .untagged_of_hosted(before, after, UNTAGGED_AT_ONCE)
+                .await?;
+            let Some(last) = found.last() else {
+                return Ok(Some(count));
+            };
+            after = last.id;
+            for artifact in &found {
+                let line = format!("{}@{}: no tag\n", artifact.repository, artifact.digest);
+                if !job.tell(&line).await? {
+                    return Ok(None);
+                }
+                let is_gone = is_dry_run
+                    || self
+                        .db()
+                        .delete_artifact_and_children(&artifact.repository, &artifact.digest, now)
+                        .await?;
+                count += u64::from(is_gone);
+            }
+        }
+    }
+}
+
+/// Setting it anew is changing it: Harbor asks for the right to create at `POST`, to update at `PUT`.
+fn demand_change(access: &SystemAccess) -> Result<()> {
+    match access.action() {
+        SystemAction::GarbageCollectionCreate => Ok(()),
+        _ => demand_system(access, SystemAction::GarbageCollectionUpdate),
+    }
+}
+
+fn bad(message: &str) -> Error {
+    Error::BadRequest(message.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_read_as_harbors_clients_send_them() {
+        let parse = |value: Value| CollectionRequest::parse(value.as_object().unwrap());
+        let asked = parse(json!({ "delete_untagged": true, "workers": "3", "redis_url_reg": "x" }));
+        let expected = CollectionRequest {
+            delete_untagged: true,
+            dry_run: false,
+            workers: 3,
+        };
+        assert_eq!(asked.unwrap(), expected);
+        assert_eq!(parse(json!({})).unwrap().workers, 1);
+        for wrong in [
+            json!({ "workers": 0 }),
+            json!({ "workers": 11 }),
+            json!({ "dry_run": "yes" }),
+        ] {
+            assert!(matches!(parse(wrong), Err(Error::BadRequest(_))));
+        }
+        let kept = CollectionRequest::of_json(&expected.to_json().to_string());
+        assert_eq!(kept.unwrap(), expected);
+    }
+}
