@@ -16,6 +16,7 @@ mod policies;
 mod projects;
 mod retention;
 mod robots;
+mod room;
 mod system;
 
 use std::time::{Duration, Instant};

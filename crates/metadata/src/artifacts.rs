@@ -97,7 +97,7 @@ impl Db {
         if is_new {
             let size = record.manifest.bytes().len() as u64;
             let bytes = usage::of_manifest(write.sql(), record.project_id, digest, size, 1).await?;
-            usage::add(write.sql(), record.project_id, bytes).await?;
+            usage::charge(write.sql(), record.project_id, bytes).await?;
         }
         write.commit().await?;
         Ok(Recorded {

@@ -76,7 +76,7 @@ impl Db {
             write.forget(Forget::Right(digest_key(repository, digest)));
         }
         let bytes = usage::of_blobs(write.sql(), project_id, &is_new, 1).await?;
-        usage::add(write.sql(), project_id, bytes).await?;
+        usage::charge(write.sql(), project_id, bytes).await?;
         write.commit().await
     }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use oci::{Digest, RepositoryName};
+use sea_orm::QueryResult;
 
 use crate::listed::{IS_LISTED, IS_UNTAGGED};
 use crate::{Db, Error, sql};
@@ -22,6 +23,24 @@ pub struct Candidate {
     pub pushed_at: DateTime<Utc>,
     /// When it, or a child of it, was last pulled.
     pub pulled_at: Option<DateTime<Utc>>,
+}
+
+/// How often an artifact was pulled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Warmth {
+    /// Once, as when many are looked at in a row and never again.
+    Once,
+    /// More often.
+    Again,
+}
+
+impl Warmth {
+    fn condition(self) -> &'static str {
+        match self {
+            Self::Once => "a.pulls <= 1",
+            Self::Again => "a.pulls > 1",
+        }
+    }
 }
 
 /// An artifact, and where it is.
@@ -76,6 +95,49 @@ impl Db {
             .collect()
     }
 
+    /// What a proxy cache would miss least: of those artifacts that were pulled once, or of those that were pulled again, the
+    /// ones that were pulled longest ago.
+    pub async fn coldest(
+        &self,
+        project_id: i64,
+        warmth: Warmth,
+        limit: u64,
+    ) -> Result<Vec<Located>, Error> {
+        let select = format!(
+            "SELECT a.id, a.digest, r.name FROM artifacts a JOIN repositories r ON r.id = a.repository_id \
+             WHERE a.project_id = $1 AND {IS_LISTED} AND {} ORDER BY COALESCE(a.pulled_at, a.pushed_at), a.id LIMIT $2",
+            warmth.condition()
+        );
+        let rows = sql::all(
+            self.read(),
+            &select,
+            [project_id.into(), sql::size(limit).into()],
+        )
+        .await?;
+        rows.iter().map(located).collect()
+    }
+
+    /// What the artifacts of that warmth come to, each by itself: layers that they share are counted with each.
+    pub async fn size_of(&self, project_id: i64, warmth: Warmth) -> Result<u64, Error> {
+        let select = format!(
+            "SELECT CAST(COALESCE(SUM(a.size), 0) AS BIGINT) FROM artifacts a WHERE a.project_id = $1 AND {IS_LISTED} AND {}",
+            warmth.condition()
+        );
+        sql::count(self.read(), &select, [project_id.into()]).await
+    }
+
+    /// Lets go of what a proxy cache's repositories hold since before `before` and none of their manifests names: what was
+    /// still pulled of artifacts that had to go. Gives the digests that may be needed by nothing now.
+    pub async fn drop_unnamed_of_cache(
+        &self,
+        project_id: i64,
+        before: DateTime<Utc>,
+    ) -> Result<Vec<Digest>, Error> {
+        let holds = self.unnamed_holds_of(project_id, before).await?;
+        self.drop_unnamed_holds(&holds, before).await?;
+        Ok(holds.into_iter().map(|hold| hold.into_digest()).collect())
+    }
+
     /// Artifacts of hosted projects that have no tag and are older than `before`: those after a number, some at a time.
     pub async fn untagged_of_hosted(
         &self,
@@ -94,16 +156,16 @@ impl Db {
             sql::size(limit).into(),
         ];
         let rows = sql::all(self.read(), &select, values).await?;
-        rows.iter()
-            .map(|row| {
-                Ok(Located {
-                    id: sql::get(row, "id")?,
-                    repository: name(&sql::get::<String>(row, "name")?)?,
-                    digest: sql::get_digest(row, "digest")?,
-                })
-            })
-            .collect()
+        rows.iter().map(located).collect()
     }
+}
+
+fn located(row: &QueryResult) -> Result<Located, Error> {
+    Ok(Located {
+        id: sql::get(row, "id")?,
+        repository: name(&sql::get::<String>(row, "name")?)?,
+        digest: sql::get_digest(row, "digest")?,
+    })
 }
 
 fn name(text: &str) -> Result<RepositoryName, Error> {

@@ -23,6 +23,18 @@ pub enum Error {
         /// What needs it, as a person would say it: `project hub`.
         by: String,
     },
+    /// A hosted project may not hold so much.
+    #[error(
+        "adding {adding_bytes} bytes to the {used_bytes} that are used is more than the {limit_bytes} allowed"
+    )]
+    OverQuota {
+        /// Bytes that would come.
+        adding_bytes: u64,
+        /// Bytes that are there.
+        used_bytes: u64,
+        /// Bytes that may be there.
+        limit_bytes: u64,
+    },
     /// The project cannot go while it has repositories.
     #[error("the project still has repositories")]
     NotEmpty,

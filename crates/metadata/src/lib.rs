@@ -47,7 +47,7 @@ mod types;
 pub use artifacts::{ManifestRow, RecordManifest, Recorded};
 pub use audit::{AuditEntry, AuditEvent, AuditRow, AuditScope};
 pub use blobs::BlobRight;
-pub use candidates::{Candidate, Located};
+pub use candidates::{Candidate, Located, Warmth};
 pub use db::{Config, Db};
 pub use error::Error;
 pub use executions::{Execution, ExecutionStatus};

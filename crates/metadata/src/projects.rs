@@ -39,6 +39,8 @@ pub struct Project {
     pub created_at: DateTime<Utc>,
     /// When it last changed.
     pub updated_at: DateTime<Utc>,
+    /// Bytes that it may hold; `None` for any number.
+    pub limit_bytes: Option<u64>,
 }
 
 /// What a new project needs.
@@ -311,8 +313,9 @@ impl Visibility {
 }
 
 const COLUMNS: &str = "p.id, p.name, p.owner_id, o.username AS owner_name, p.is_public, p.upstream_id, p.is_declared, \
-                       p.created_at, p.updated_at";
-const TABLES: &str = "projects p JOIN users o ON o.id = p.owner_id";
+                       p.created_at, p.updated_at, q.limit_bytes";
+const TABLES: &str =
+    "projects p JOIN users o ON o.id = p.owner_id LEFT JOIN quotas q ON q.project_id = p.id";
 const COUNT_REPOSITORIES: &str = "SELECT COUNT(*) FROM repositories WHERE project_id = $1";
 
 const LISTED: &[Column] = &[
@@ -380,6 +383,7 @@ fn project(row: &QueryResult) -> Result<Project, Error> {
         owner_name: sql::get(row, "owner_name")?,
         is_public: sql::get(row, "is_public")?,
         upstream_id: sql::get(row, "upstream_id")?,
+        limit_bytes: sql::get::<Option<i64>>(row, "limit_bytes")?.map(i64::unsigned_abs),
         metadata: BTreeMap::new(),
         is_declared: sql::get(row, "is_declared")?,
         created_at: sql::get_time(row, "created_at")?,

@@ -5,7 +5,7 @@ use sea_orm::{ConnectionTrait, QueryResult};
 
 use crate::select::{Column, Kind, List};
 use crate::sql::Growing;
-use crate::{Db, Error, Page, Paged, sql};
+use crate::{Db, Error, Page, Paged, retentions, sql};
 
 /// A project's quota, which has the project's number.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,7 +61,7 @@ impl Db {
         limit_bytes: Option<u64>,
         now: DateTime<Utc>,
     ) -> Result<(), Error> {
-        let write = self.write().await?;
+        let mut write = self.write().await?;
         let update = "UPDATE quotas SET limit_bytes = $2, updated_at = $3 WHERE project_id = $1";
         let values = [
             project_id.into(),
@@ -69,7 +69,16 @@ impl Db {
             sql::micros(now).into(),
         ];
         sql::change(write.sql(), "quota", update, values).await?;
+        write.forget(retentions::forget_project(write.sql(), project_id).await?);
         write.commit().await
+    }
+
+    /// Proxy cache projects that hold more than they may.
+    pub async fn crowded_caches(&self) -> Result<Vec<i64>, Error> {
+        let select = "SELECT q.project_id FROM quotas q JOIN projects p ON p.id = q.project_id \
+                      WHERE p.upstream_id IS NOT NULL AND q.used_bytes > q.limit_bytes ORDER BY q.project_id";
+        let rows = sql::all(self.read(), select, []).await?;
+        rows.iter().map(|row| sql::get(row, "project_id")).collect()
     }
 }
 

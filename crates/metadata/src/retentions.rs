@@ -147,7 +147,8 @@ fn retention(row: &QueryResult) -> Result<RetentionRow, Error> {
     })
 }
 
-async fn forget_project<C: ConnectionTrait>(on: &C, id: i64) -> Result<Forget, Error> {
+/// What is remembered of a project.
+pub(crate) async fn forget_project<C: ConnectionTrait>(on: &C, id: i64) -> Result<Forget, Error> {
     let select = "SELECT name FROM projects WHERE id = $1";
     let row = sql::one(on, select, [id.into()]).await?;
     let name = sql::get(&row.ok_or(Error::NotFound { what: "project" })?, "name")?;

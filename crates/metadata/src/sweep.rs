@@ -62,6 +62,20 @@ impl Db {
         rows.iter().map(hold).collect()
     }
 
+    /// The same of one project's repositories.
+    pub(crate) async fn unnamed_holds_of(
+        &self,
+        project_id: i64,
+        older_than: DateTime<Utc>,
+    ) -> Result<Vec<Hold>, Error> {
+        let select = format!(
+            "SELECT repository, digest FROM held_blobs WHERE project_id = $1 AND held_at < $2 AND {IS_UNNAMED} LIMIT {MAX_HOLDS}"
+        );
+        let values = [project_id.into(), sql::micros(older_than).into()];
+        let rows = sql::all(self.read(), &select, values).await?;
+        rows.iter().map(hold).collect()
+    }
+
     /// Drops those of `holds` that are older than `older_than` still, and unnamed; how many. Nothing may come to rely on
     /// them meanwhile.
     pub async fn drop_unnamed_holds(
@@ -108,6 +122,12 @@ impl Db {
 pub struct Hold {
     repository: String,
     digest: Digest,
+}
+
+impl Hold {
+    pub(crate) fn into_digest(self) -> Digest {
+        self.digest
+    }
 }
 
 /// What is more waits for the next round.

@@ -140,3 +140,24 @@ pub(crate) async fn add<C: ConnectionTrait>(
     sql::execute(on, update, [project_id.into(), bytes.into()]).await?;
     Ok(())
 }
+
+/// Counts bytes in that a push brings: not more than the project may hold. A proxy cache makes room instead, afterwards.
+pub(crate) async fn charge<C: ConnectionTrait>(
+    on: &C,
+    project_id: i64,
+    bytes: i64,
+) -> Result<(), Error> {
+    if bytes > 0 {
+        let select = "SELECT q.used_bytes, q.limit_bytes FROM quotas q JOIN projects p ON p.id = q.project_id \
+                      WHERE q.project_id = $1 AND p.upstream_id IS NULL AND q.used_bytes + $2 > q.limit_bytes \
+                      AND NOT EXISTS (SELECT 1 FROM settings s WHERE s.key = 'quota_per_project_enable' AND s.value = 'false')";
+        if let Some(row) = sql::one(on, select, [project_id.into(), bytes.into()]).await? {
+            return Err(Error::OverQuota {
+                adding_bytes: bytes.unsigned_abs(),
+                used_bytes: sql::get_size(&row, "used_bytes")?,
+                limit_bytes: sql::get_size(&row, "limit_bytes")?,
+            });
+        }
+    }
+    add(on, project_id, bytes).await
+}

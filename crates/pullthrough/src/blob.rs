@@ -128,7 +128,22 @@ impl PullThrough {
                     outcome,
                 });
             }
-            if let Some(opened) = self.join(origin, digest, named_size(&right)).await? {
+            let size = named_size(&right);
+            if let (Some(size), Some(limit)) = (size, origin.limit_bytes)
+                && size > limit
+            {
+                // It fits nowhere, whatever else goes.
+                return Ok(OpenedBlob {
+                    size: Some(size),
+                    body: BlobBody(Source::Through {
+                        engine: self.0.clone(),
+                        origin: origin.clone(),
+                        digest: digest.clone(),
+                    }),
+                    outcome: Outcome::Filled,
+                });
+            }
+            if let Some(opened) = self.join(origin, digest, size).await? {
                 return Ok(opened);
             }
         }
@@ -196,6 +211,8 @@ impl PullThrough {
             .await
         {
             tracing::error!(repository = %origin.repository, %digest, %error, "blob served but not recorded");
+        } else {
+            self.0.local.note_growth(origin.project_id);
         }
         Ok(outcome)
     }

@@ -332,8 +332,11 @@ impl Task {
                 .db()
                 .link_blob(&repository, project_id, &self.digest, size, fill.asked_at)
                 .await;
-            if let Err(error) = linked {
-                tracing::error!(%repository, digest = %self.digest, %error, "blob stored but not recorded");
+            match linked {
+                Ok(()) => self.engine.local.note_growth(project_id),
+                Err(error) => {
+                    tracing::error!(%repository, digest = %self.digest, %error, "blob stored but not recorded");
+                }
             }
         }
     }

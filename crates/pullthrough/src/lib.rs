@@ -58,6 +58,8 @@ pub struct Origin {
     pub repository: RepositoryName,
     /// The project it belongs to.
     pub project_id: i64,
+    /// Bytes that the project may hold; `None` for any number.
+    pub limit_bytes: Option<u64>,
     /// The project's rules.
     pub policy: freshness::Policy,
 }

@@ -1,6 +1,6 @@
 //! What is held here: manifests of repositories, hosted and proxied, hot ones answered from memory.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -9,7 +9,7 @@ use metadata::{Db, RecordManifest, Recorded, TagEntry};
 use moka::sync::Cache;
 use oci::{Digest, MAX_MANIFEST_BYTES, Manifest, RepositoryName, Tag};
 use storage::BlobStore;
-use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+use tokio::sync::{Notify, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::Error;
 
@@ -36,6 +36,8 @@ pub struct Local {
     sweep: Arc<RwLock<()>>,
     /// Blobs on their way from bytes to the row that names them, and how many are.
     landing: Arc<Mutex<HashMap<Digest, usize>>>,
+    /// Projects that came to hold more since somebody looked.
+    grown: Arc<(Mutex<BTreeSet<i64>>, Notify)>,
 }
 
 /// A blob is landing while this lives.
@@ -72,6 +74,7 @@ impl Local {
             hot,
             sweep: Arc::default(),
             landing: Arc::default(),
+            grown: Arc::default(),
         }
     }
 
@@ -103,6 +106,28 @@ impl Local {
         Landing {
             digest: digest.clone(),
             landing: self.landing.clone(),
+        }
+    }
+
+    /// A proxied project holds more now.
+    pub(crate) fn note_growth(&self, project_id: i64) {
+        let (grown, bell) = &*self.grown;
+        grown
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(project_id);
+        bell.notify_one();
+    }
+
+    /// Waits until proxied projects hold more than when this was asked before; which do. For one who asks.
+    pub async fn growth(&self) -> BTreeSet<i64> {
+        let (grown, bell) = &*self.grown;
+        loop {
+            let taken = std::mem::take(&mut *grown.lock().unwrap_or_else(PoisonError::into_inner));
+            if !taken.is_empty() {
+                return taken;
+            }
+            bell.notified().await;
         }
     }
 

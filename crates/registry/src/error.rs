@@ -235,7 +235,54 @@ impl From<metadata::Error> for Error {
     fn from(error: metadata::Error) -> Self {
         match error {
             metadata::Error::Full => Self::NoSpace,
+            metadata::Error::OverQuota {
+                adding_bytes,
+                used_bytes,
+                limit_bytes,
+            } => Self::Denied(over_quota(adding_bytes, used_bytes, limit_bytes)),
             error => Self::Internal(Box::new(error)),
+        }
+    }
+}
+
+/// Harbor's sentence.
+fn over_quota(adding: u64, used: u64, limit: u64) -> String {
+    format!(
+        "adding {} of storage resource, which when updated to current usage of {} will exceed the configured upper limit of {}.",
+        shown(adding),
+        shown(used),
+        shown(limit)
+    )
+}
+
+/// As Harbor shows bytes.
+fn shown(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
+    let mut unit = 0;
+    // Tenths, so that no fraction is needed.
+    let mut tenths = u128::from(bytes) * 10;
+    while tenths >= 10_240 && unit + 1 < UNITS.len() {
+        tenths = (tenths + 512) / 1024;
+        unit += 1;
+    }
+    format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_shown_as_harbor_shows_them() {
+        let table = [
+            (0, "0.0 B"),
+            (1023, "1023.0 B"),
+            (1536, "1.5 KiB"),
+            (10 * 1024 * 1024, "10.0 MiB"),
+            (5 * 1024 * 1024 * 1024, "5.0 GiB"),
+        ];
+        for (bytes, expected) in table {
+            assert_eq!(shown(bytes), expected);
         }
     }
 }

@@ -15,6 +15,7 @@ mod declared;
 mod delete;
 mod demand;
 mod error;
+mod eviction;
 mod figures;
 mod filter;
 mod health;
@@ -205,6 +206,7 @@ impl Registry {
             asked_since,
             repository,
             project_id: project.id,
+            limit_bytes: project.limit_bytes,
             policy,
         }))
     }

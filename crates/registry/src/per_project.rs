@@ -59,6 +59,7 @@ mod tests {
             upstream_id: Some(1),
             is_public: true,
             is_declared: false,
+            limit_bytes: None,
             metadata: [("speed".to_owned(), speed.to_owned())].into(),
             created_at: DateTime::UNIX_EPOCH,
             updated_at: DateTime::UNIX_EPOCH,

@@ -181,6 +181,7 @@ impl App {
         // Before anything is done that could go unrecorded.
         self.registry.refresh_audit().await;
         let flushing = tokio::spawn(self.registry.clone().run_flush());
+        let evicting = tokio::spawn(self.registry.clone().run_evictions());
         let working = tokio::spawn(self.registry.clone().run_jobs());
         let forwarding = tokio::spawn(self.registry.clone().run_audit_forwarding());
         let checking = tokio::spawn(self.registry.clone().run_health_checks());
@@ -202,6 +203,7 @@ impl App {
             .await;
         janitor.abort();
         working.abort();
+        evicting.abort();
         checking.abort();
         for beside in redirecting.into_iter().chain(showing) {
             beside.abort();
