@@ -11,12 +11,14 @@ mod endpoint_clients;
 mod endpoint_options;
 mod endpoints;
 mod labels;
+mod peers;
 mod people;
 mod policies;
 mod projects;
 mod retention;
 mod robots;
 mod system;
+mod terraform;
 
 use std::time::{Duration, Instant};
 
