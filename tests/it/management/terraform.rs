@@ -1,5 +1,5 @@
-//! What the Terraform provider `goharbor/harbor` sends for its resources and data sources, in its order: with a password,
-//! and with a session of somebody's, where every change is refused once for want of a token.
+//! What the Terraform provider `goharbor/harbor` sends for its resources and data sources, in its order: with a
+//! password, and with a session of somebody's, where every change is refused once for want of a token.
 //!
 //! Endpoints have more of it in [`super::endpoint_clients`].
 
