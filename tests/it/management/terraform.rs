@@ -500,12 +500,31 @@ async fn settings_and_schedules() {
             assert!(events.contains("pull_artifact") && events.contains("create_artifact"));
         }
 
-        // What is read before anything is written, where there is none of it.
-        for path in [
-            "/system/gc/schedule",
-            "/system/scanAll/schedule",
-            "/scanners",
+        // Garbage collection, in the same way; it is deleted by a schedule that says none.
+        let path = "/system/gc/schedule";
+        for (method, kind, cron, code) in [
+            (Method::POST, "Weekly", "0 0 0 * * 0", 201),
+            (Method::PUT, "None", "", 200),
         ] {
+            let found = provider.read(path).await;
+            let is_set = found["schedule"]["type"]
+                .as_str()
+                .is_some_and(|kind| !kind.is_empty());
+            assert_eq!(is_set, method == Method::PUT, "{found}");
+            let body = json!({ "schedule": { "type": kind, "cron": cron }, "creation_time": NO_TIME,
+                "update_time": NO_TIME, "parameters": { "delete_untagged": true, "workers": 1 } });
+            provider.send(method, path, body).await.expect(code);
+            if kind == "Weekly" {
+                let shown = provider.read(path).await;
+                assert_eq!(shown["schedule"]["type"], "Weekly");
+                let told = shown["job_parameters"].as_str().expect("text");
+                let told: Value = serde_json::from_str(told).expect("JSON");
+                assert_eq!(told["delete_untagged"], true);
+            }
+        }
+
+        // What is read before anything is written, where there is none of it.
+        for path in ["/system/scanAll/schedule", "/scanners"] {
             provider.read(path).await;
         }
         assert!(provider.pages("/usergroups", "").await.is_empty());
