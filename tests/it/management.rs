@@ -11,6 +11,7 @@ mod endpoint_clients;
 mod endpoint_options;
 mod endpoints;
 mod labels;
+mod peers;
 mod people;
 mod policies;
 mod projects;
@@ -18,6 +19,7 @@ mod retention;
 mod robots;
 mod room;
 mod system;
+mod terraform;
 
 use std::time::{Duration, Instant};
 

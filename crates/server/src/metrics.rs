@@ -47,8 +47,11 @@ pub fn metrics(state: State, path: &str) -> App {
 struct Scraped {
     state: State,
     path: Arc<str>,
-    projects: Arc<tokio::sync::Mutex<Option<(Instant, Vec<ProjectFigures>)>>>,
+    projects: Arc<tokio::sync::Mutex<Option<Counted>>>,
 }
+
+/// What the projects came to, and when.
+type Counted = (Instant, Vec<ProjectFigures>);
 
 impl Scraped {
     async fn projects(&self) -> Result<Vec<ProjectFigures>, Error> {

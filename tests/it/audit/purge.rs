@@ -88,6 +88,7 @@ async fn a_purge_by_hand_counts_or_deletes() {
             &json!("PURGE_AUDIT_LOG")
         )
     );
+    assert_eq!(told["schedule"]["type"], "Manual", "{told}");
     let parameters: Value =
         serde_json::from_str(told["job_parameters"].as_str().expect("text")).expect("JSON");
     assert_eq!(parameters["dry_run"], true);

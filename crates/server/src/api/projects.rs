@@ -118,11 +118,29 @@ pub(super) struct ProjectRequest {
     registry_id: Option<i64>,
     /// Bytes that it may hold, -1 for any number: heard when an administrator makes it.
     storage_limit: Option<i64>,
+    cve_allowlist: Option<AllowlistRequest>,
+}
+
+/// Findings that do not count; there are none, so only an empty list is taken.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = CVEAllowlistReq)]
+struct AllowlistRequest {
+    #[schema(value_type = Option<Vec<Object>>)]
+    items: Option<Vec<serde_json::Value>>,
 }
 
 impl ProjectRequest {
     /// The settings asked for, with the old field for `public` where the new one is not given.
-    fn settings(&mut self) -> BTreeMap<String, String> {
+    fn settings(&mut self) -> Result<BTreeMap<String, String>> {
+        let allowlist = self.cve_allowlist.take().and_then(|list| list.items);
+        if allowlist.is_some_and(|items| !items.is_empty()) {
+            // Dropped in silence, it would be missed whenever it is read again.
+            return Err(Error::new(
+                StatusCode::BAD_REQUEST,
+                harbor::BAD_REQUEST,
+                "cve_allowlist must be empty, because this version finds no vulnerabilities to allow",
+            ));
+        }
         let given = self.metadata.take().unwrap_or_default();
         let mut settings: BTreeMap<String, String> = given
             .into_iter()
@@ -133,7 +151,7 @@ impl ProjectRequest {
                 .entry("public".to_owned())
                 .or_insert_with(|| is_public.to_string());
         }
-        settings
+        Ok(settings)
     }
 }
 
@@ -242,7 +260,7 @@ pub(super) async fn create(
             message,
         ));
     }
-    let metadata = request.settings();
+    let metadata = request.settings()?;
     let draft = ProjectDraft {
         name: request.project_name,
         upstream_id: request.registry_id,
@@ -290,10 +308,11 @@ pub(super) async fn update(
     Body(mut request): Body<ProjectRequest>,
 ) -> Result<StatusCode> {
     let access = asked.project(Action::ProjectUpdate, &project).await?;
+    let settings = request.settings()?;
     let updated = asked
         .state
         .registry()
-        .update_project(&access, request.settings(), Utc::now())
+        .update_project(&access, settings, Utc::now())
         .await;
     updated
         .map(|()| StatusCode::OK)

@@ -58,7 +58,7 @@ impl RunBody {
             id: run.id,
             job_name,
             schedule: WhenBody {
-                kind: run.begun_by.clone(),
+                kind: as_asked_for(&run.begun_by).to_owned(),
                 cron: String::new(),
                 next_scheduled_time: None,
             },
@@ -68,6 +68,14 @@ impl RunBody {
             creation_time: run.created_at.into(),
             update_time: run.updated_at.into(),
         }
+    }
+}
+
+/// How a run was begun, in the words with which that is asked for: clients read nothing else in a `schedule`.
+fn as_asked_for(begun_by: &str) -> &'static str {
+    match begun_by {
+        "MANUAL" => "Manual",
+        _ => "Schedule",
     }
 }
 
