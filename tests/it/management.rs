@@ -10,6 +10,7 @@ mod description;
 mod endpoint_clients;
 mod endpoint_options;
 mod endpoints;
+mod immutability;
 mod labels;
 mod peers;
 mod people;

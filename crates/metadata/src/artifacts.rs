@@ -35,6 +35,8 @@ pub struct RecordManifest<'a> {
     pub manifest: &'a Manifest,
     /// The tag it has from now on.
     pub tag: Option<&'a Tag>,
+    /// Whether that tag must not be moved: it may be new, or point there already.
+    pub is_tag_fixed: bool,
     /// When.
     pub now: DateTime<Utc>,
 }
@@ -52,7 +54,8 @@ pub struct Recorded {
 
 impl Db {
     /// Records the manifest, its repository, its descriptors and its tag in one transaction.
-    /// Where nothing changes, nothing is written but (later) that the tag was checked.
+    /// Where nothing changes, nothing is written but (later) that the tag was checked. [`Error::TagKept`] where the tag
+    /// would have to move and must not.
     pub async fn record_manifest(&self, record: RecordManifest<'_>) -> Result<Recorded, Error> {
         if let Some(recorded) = self.find_recorded(&record).await? {
             if let Some(tag) = record.tag {
@@ -87,6 +90,10 @@ impl Db {
                 artifact_id.into(),
             ];
             if let Some(row) = sql::one(write.sql(), previous, values).await? {
+                if record.is_tag_fixed {
+                    let tag = tag.to_string();
+                    return Err(Error::TagKept { tag });
+                }
                 changed.push(sql::get(&row, "id")?);
                 moved_from = Some(sql::get_digest(&row, "digest")?);
             }

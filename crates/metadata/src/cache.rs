@@ -19,7 +19,7 @@ use std::time::Duration;
 use oci::{Digest, RepositoryName, Tag};
 
 use crate::members::Role;
-use crate::{BlobRight, Error, ManifestRow, Project, Robot, TagEntry, Upstream};
+use crate::{BlobRight, Error, ImmutabilityRow, ManifestRow, Project, Robot, TagEntry, Upstream};
 
 const STRIPES: usize = 64;
 /// How long one waits for another's load: with a database that does not answer, all shall fail together, not one by one.
@@ -32,6 +32,7 @@ pub(crate) struct Hot {
     pub(crate) roles: Cache<(i64, i64), Role>,
     pub(crate) robots: Cache<i64, Arc<Robot>>,
     pub(crate) settings: Cache<Box<str>, Option<Arc<str>>>,
+    pub(crate) immutability: Cache<i64, Arc<[ImmutabilityRow]>>,
     pub(crate) tags: Cache<Box<str>, HotTag>,
     pub(crate) manifests: Cache<Box<str>, ManifestRow>,
     pub(crate) rights: Cache<Box<str>, BlobRight>,
@@ -69,6 +70,8 @@ pub(crate) enum Forget {
     Robot(i64),
     AllRobots,
     Setting(Box<str>),
+    /// The rules of that project.
+    Immutability(i64),
     Tag(Box<str>),
     Manifest(Box<str>),
     Right(Box<str>),
@@ -104,6 +107,7 @@ impl Hot {
             roles: Cache::new(5_000, life),
             robots: Cache::new(5_000, life),
             settings: Cache::new(500, life),
+            immutability: Cache::new(2_000, life),
             tags: Cache::new(10_000, life),
             manifests: Cache::new(10_000, life),
             rights: Cache::new(20_000, life),
@@ -126,6 +130,7 @@ impl Hot {
             Forget::Robot(id) => self.robots.forget(&id),
             Forget::AllRobots => self.robots.forget_all(),
             Forget::Setting(key) => self.settings.forget(&key),
+            Forget::Immutability(project_id) => self.immutability.forget(&project_id),
             Forget::Tag(key) => self.tags.forget(&key),
             Forget::Manifest(key) => self.manifests.forget(&key),
             Forget::Right(key) => self.rights.forget(&key),

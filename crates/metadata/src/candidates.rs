@@ -96,22 +96,27 @@ impl Db {
     }
 
     /// What a proxy cache would miss least: of those artifacts that were pulled once, or of those that were pulled again, the
-    /// ones that were pulled longest ago.
+    /// ones that were pulled longest ago; those after the first `skip` of them.
     pub async fn coldest(
         &self,
         project_id: i64,
         warmth: Warmth,
+        skip: u64,
         limit: u64,
     ) -> Result<Vec<Located>, Error> {
         let select = format!(
             "SELECT a.id, a.digest, r.name FROM artifacts a JOIN repositories r ON r.id = a.repository_id \
-             WHERE a.project_id = $1 AND {IS_LISTED} AND {} ORDER BY COALESCE(a.pulled_at, a.pushed_at), a.id LIMIT $2",
+             WHERE a.project_id = $1 AND {IS_LISTED} AND {} ORDER BY COALESCE(a.pulled_at, a.pushed_at), a.id LIMIT $2 OFFSET $3",
             warmth.condition()
         );
         let rows = sql::all(
             self.read(),
             &select,
-            [project_id.into(), sql::size(limit).into()],
+            [
+                project_id.into(),
+                sql::size(limit).into(),
+                sql::size(skip).into(),
+            ],
         )
         .await?;
         rows.iter().map(located).collect()

@@ -11,6 +11,12 @@ use crate::db::Write;
 use crate::sql::Growing;
 use crate::{Db, Error, listed, sql, usage};
 
+/// Asked of each tag that a deletion would take, by name, whether it must stay.
+pub type KeptTags<'a> = &'a (dyn Fn(&str) -> bool + Send + Sync);
+
+/// No tag must stay.
+pub const NONE_KEPT: KeptTags<'static> = &|_| false;
+
 impl Db {
     /// Forgets a tag, not what it points at; whether it was there.
     pub async fn delete_tag(
@@ -37,13 +43,15 @@ impl Db {
     }
 
     /// Forgets an artifact of the repository, with its tags and with what is about it; whether it was there.
+    /// [`Error::TagKept`] where a tag that must stay would go.
     pub async fn delete_artifact(
         &self,
         repository: &RepositoryName,
         digest: &Digest,
+        kept: KeptTags<'_>,
         now: DateTime<Utc>,
     ) -> Result<bool, Error> {
-        let deleted = self.delete(repository, digest, Children::Stay, Holds::Stay, now);
+        let deleted = self.delete(repository, digest, Children::Stay, Holds::Stay, kept, now);
         Ok(deleted.await?.is_some())
     }
 
@@ -52,9 +60,10 @@ impl Db {
         &self,
         repository: &RepositoryName,
         digest: &Digest,
+        kept: KeptTags<'_>,
         now: DateTime<Utc>,
     ) -> Result<bool, Error> {
-        let deleted = self.delete(repository, digest, Children::Go, Holds::Stay, now);
+        let deleted = self.delete(repository, digest, Children::Go, Holds::Stay, kept, now);
         Ok(deleted.await?.is_some())
     }
 
@@ -65,9 +74,10 @@ impl Db {
         &self,
         repository: &RepositoryName,
         digest: &Digest,
+        kept: KeptTags<'_>,
         now: DateTime<Utc>,
     ) -> Result<Option<Vec<Digest>>, Error> {
-        self.delete(repository, digest, Children::Go, Holds::Go, now)
+        self.delete(repository, digest, Children::Go, Holds::Go, kept, now)
             .await
     }
 
@@ -77,6 +87,7 @@ impl Db {
         digest: &Digest,
         children: Children,
         holds: Holds,
+        kept: KeptTags<'_>,
         now: DateTime<Utc>,
     ) -> Result<Option<Vec<Digest>>, Error> {
         let mut write = self.write().await?;
@@ -87,6 +98,7 @@ impl Db {
             write: &mut write,
             repository,
             repository_id,
+            kept,
             left: BTreeSet::new(),
             gone: 0,
             manifests: Vec::new(),
@@ -156,6 +168,7 @@ struct Deleting<'a> {
     write: &'a mut Write,
     repository: &'a RepositoryName,
     repository_id: i64,
+    kept: KeptTags<'a>,
     /// Children that stay: by themselves from now on, perhaps.
     left: BTreeSet<i64>,
     /// How many that were listed are deleted.
@@ -190,6 +203,9 @@ impl Deleting<'_> {
         let untag = "DELETE FROM tags WHERE artifact_id = $1 RETURNING name";
         for row in sql::all(self.write.sql(), untag, [artifact_id.into()]).await? {
             let name: String = sql::get(&row, "name")?;
+            if (self.kept)(&name) {
+                return Err(Error::TagKept { tag: name });
+            }
             let tag: Tag = name.parse().map_err(|_| Error::Corrupt(name))?;
             self.write
                 .forget(Forget::Tag(tag_key(self.repository, &tag)));

@@ -11,6 +11,20 @@ pub enum Error {
         /// The noun: `project`, `upstream`, `user`, `member`.
         what: &'static str,
     },
+    /// There are as many as there may be.
+    #[error("there are {most} of the kind {what} already, which is the most there may be")]
+    TooMany {
+        /// The noun.
+        what: &'static str,
+        /// How many.
+        most: usize,
+    },
+    /// The tag must stay as it is: nothing was changed.
+    #[error("the tag {tag} must stay as it is")]
+    TagKept {
+        /// Its name.
+        tag: String,
+    },
     /// It is not there (any more).
     #[error("the {what} does not exist")]
     NotFound {

@@ -7,6 +7,7 @@ mod m0004_audit;
 mod m0005_content;
 mod m0006_policies;
 mod m0007_jobs;
+mod m0008_immutability;
 
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, Value};
 use sea_orm_migration::{MigrationTrait, MigratorTrait, SchemaManager};
@@ -60,6 +61,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0005_content::Migration),
             Box::new(m0006_policies::Migration),
             Box::new(m0007_jobs::Migration),
+            Box::new(m0008_immutability::Migration),
         ]
     }
 }

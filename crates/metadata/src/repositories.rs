@@ -8,7 +8,7 @@ use sea_orm::{ConnectionTrait, QueryResult};
 use crate::cache::Forget;
 use crate::select::{Choice, Column, Kind, List};
 use crate::sql::Growing;
-use crate::{Db, Error, Page, Paged, Visibility, sql, usage};
+use crate::{Db, Error, KeptTags, Page, Paged, Visibility, sql, usage};
 
 /// A repository as it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,8 +118,23 @@ impl Db {
     }
 
     /// Forgets the repository, its artifacts, tags and held blobs; whether it was there.
-    pub async fn delete_repository(&self, name: &RepositoryName) -> Result<bool, Error> {
+    /// [`Error::TagKept`] where one of the tags must stay.
+    pub async fn delete_repository(
+        &self,
+        name: &RepositoryName,
+        kept: KeptTags<'_>,
+    ) -> Result<bool, Error> {
         let mut write = self.write().await?;
+        // Nobody gives it a tag from here on.
+        let hold = "UPDATE repositories SET updated_at = updated_at WHERE name = $1";
+        sql::execute(write.sql(), hold, [name.as_str().into()]).await?;
+        let tags = "SELECT t.name FROM repositories r JOIN tags t ON t.repository_id = r.id WHERE r.name = $1 ORDER BY t.name";
+        for row in sql::all(write.sql(), tags, [name.as_str().into()]).await? {
+            let tag: String = sql::get(&row, "name")?;
+            if kept(&tag) {
+                return Err(Error::TagKept { tag });
+            }
+        }
         let freed = usage::of_repository(write.sql(), name).await?;
         let name = || [name.as_str().into()];
         sql::execute(

@@ -29,6 +29,8 @@ pub enum ErrorCode {
     Unauthorized,
     /// You may not.
     Denied,
+    /// Something stands against it that must change first.
+    Precondition,
     /// Not something this registry does.
     Unsupported,
     /// Too often.
@@ -53,6 +55,7 @@ impl ErrorCode {
             Self::SizeInvalid => "SIZE_INVALID",
             Self::Unauthorized => "UNAUTHORIZED",
             Self::Denied => "DENIED",
+            Self::Precondition => "PRECONDITION",
             Self::Unsupported => "UNSUPPORTED",
             Self::TooManyRequests => "TOOMANYREQUESTS",
             Self::Unknown => "UNKNOWN",

@@ -4,10 +4,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use chrono::{DateTime, Utc};
 use metadata::{Db, RecordManifest, Recorded, TagEntry};
 use moka::sync::Cache;
-use oci::{Digest, MAX_MANIFEST_BYTES, Manifest, RepositoryName, Tag};
+use oci::{Digest, MAX_MANIFEST_BYTES, RepositoryName, Tag};
 use storage::BlobStore;
 use tokio::sync::{Notify, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -198,25 +197,13 @@ impl Local {
     pub async fn keep(
         &self,
         _relying: &RwLockReadGuard<'_, ()>,
-        repository: &RepositoryName,
-        project_id: i64,
-        manifest: &Manifest,
-        tag: Option<&Tag>,
-        now: DateTime<Utc>,
+        record: RecordManifest<'_>,
     ) -> Result<Recorded, Error> {
+        let manifest = record.manifest;
         self.store
             .put(manifest.digest(), manifest.bytes().clone())
             .await?;
-        let recorded = self
-            .db
-            .record_manifest(RecordManifest {
-                repository,
-                project_id,
-                manifest,
-                tag,
-                now,
-            })
-            .await?;
+        let recorded = self.db.record_manifest(record).await?;
         self.hot
             .insert(manifest.digest().clone(), manifest.bytes().clone());
         Ok(recorded)

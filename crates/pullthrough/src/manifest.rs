@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use metadata::TagEntry;
+use metadata::{RecordManifest, TagEntry};
 use oci::{Algorithm, Digest, Manifest, ManifestKind, Reference, Tag, media_type};
 use upstream::{FetchedManifest, Patience};
 
@@ -262,11 +262,14 @@ impl Engine {
             .local
             .keep(
                 &relying,
-                &origin.repository,
-                origin.project_id,
-                manifest,
-                tag,
-                now,
+                RecordManifest {
+                    repository: &origin.repository,
+                    project_id: origin.project_id,
+                    manifest,
+                    tag,
+                    is_tag_fixed: false,
+                    now,
+                },
             )
             .await;
         let artifact_id = match recorded {

@@ -100,9 +100,11 @@ impl Registry {
                 "the artifact {digest} is needed by the index {parent}, delete that first"
             )));
         }
+        let immutability = self.immutability_of(access.project().id).await?;
+        let is_kept = immutability.within(name);
         let deleted = self
             .db()
-            .delete_artifact_and_children(name, &digest, now)
+            .delete_artifact_and_children(name, &digest, &is_kept, now)
             .await?;
         if deleted {
             Ok(())

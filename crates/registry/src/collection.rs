@@ -4,7 +4,7 @@
 
 use auth::{SystemAccess, SystemAction};
 use chrono::{DateTime, TimeDelta, Utc};
-use metadata::{Execution, Page, Paged, Schedule};
+use metadata::{Execution, Located, Page, Paged, Schedule};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -236,13 +236,28 @@ impl Registry {
                 if !job.tell(&line).await? {
                     return Ok(None);
                 }
-                let is_gone = is_dry_run
-                    || self
-                        .db()
-                        .delete_artifact_and_children(&artifact.repository, &artifact.digest, now)
-                        .await?;
+                let is_gone = is_dry_run || self.collect_artifact(artifact, now).await?;
                 count += u64::from(is_gone);
             }
+        }
+    }
+
+    /// Whether it went. It stays where a signature of its has a tag that must.
+    async fn collect_artifact(&self, artifact: &Located, now: DateTime<Utc>) -> Result<bool> {
+        let Located {
+            repository, digest, ..
+        } = artifact;
+        let Some(project) = self.db().find_project(repository.project()).await? else {
+            return Ok(false);
+        };
+        let immutability = self.immutability_of(project.id).await?;
+        let is_kept = immutability.within(repository);
+        let deleted = self
+            .db()
+            .delete_artifact_and_children(repository, digest, &is_kept, now);
+        match deleted.await {
+            Err(metadata::Error::TagKept { .. }) => Ok(false),
+            deleted => Ok(deleted?),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use auth::{Access, Action};
 use chrono::{DateTime, Utc};
-use metadata::{Artifact, BlobRight};
+use metadata::{Artifact, BlobRight, RecordManifest};
 use oci::{Digest, Manifest, Reference, RepositoryName, Tag, media_type};
 
 use crate::demand::demand_in;
@@ -46,6 +46,12 @@ impl Registry {
         self.admit_copy(&source, &artifact).await?;
         let mut plan = Plan::default();
         self.plan_copy(&source, artifact, &mut plan).await?;
+        let project_id = access.project().id;
+        let immutability = self.immutability_of(project_id).await?;
+        let is_kept = immutability.within(name);
+        for (digest, tags) in &plan.manifests {
+            self.admit_tags(name, digest, tags.iter(), &is_kept).await?;
+        }
         // Nothing is swept from the check that all is here until all rows are written.
         let relying = self.0.local.relying_on_bytes().await;
         let mut blobs = Vec::new();
@@ -56,19 +62,22 @@ impl Registry {
                 return Err(too_much(digest));
             }
         }
-        let project_id = access.project().id;
         self.db().link_blobs(name, project_id, &blobs, now).await?;
         for (digest, tags) in &plan.manifests {
             let manifest = self.whole(&source, digest).await?;
-            let first = tags.first();
-            let keep = |tag| {
-                self.0
-                    .local
-                    .keep(&relying, name, project_id, &manifest, tag, now)
-            };
-            keep(first).await?;
-            for tag in tags.iter().skip(1) {
-                keep(Some(tag)).await?;
+            let tags = tags.iter().map(Some);
+            // One that has no tag is kept all the same.
+            let untagged = (tags.len() == 0).then_some(None);
+            for tag in tags.chain(untagged) {
+                let record = RecordManifest {
+                    repository: name,
+                    project_id,
+                    manifest: &manifest,
+                    tag,
+                    is_tag_fixed: tag.is_some_and(|tag| is_kept(tag.as_str())),
+                    now,
+                };
+                self.0.local.keep(&relying, record).await?;
             }
         }
         Ok(())

@@ -4,6 +4,7 @@ use auth::Access;
 use chrono::{DateTime, Utc};
 use oci::{Digest, Reference, RepositoryName};
 
+use crate::immutability::not_deleted;
 use crate::{Error, Kind, Registry, Result};
 
 impl Registry {
@@ -16,14 +17,22 @@ impl Registry {
         reference: &Reference,
         now: DateTime<Utc>,
     ) -> Result<()> {
+        let immutability = self.immutability_of(access.project().id).await?;
         let is_known = match reference {
             Reference::Tag(tag) => {
                 Self::require_hosted(access, name)?;
+                let is_kept = immutability.within(name)(tag.as_str());
+                if is_kept && self.db().find_tag(name, tag).await?.is_some() {
+                    return Err(not_deleted(tag));
+                }
                 self.db().delete_tag(name, tag, now).await?
             }
             Reference::Digest(digest) => {
                 let repository = self.repository(access, name).await?;
-                self.db().delete_artifact(&repository, digest, now).await?
+                let is_kept = immutability.within(&repository);
+                self.db()
+                    .delete_artifact(&repository, digest, &is_kept, now)
+                    .await?
             }
         };
         let unknown = || Error::ManifestUnknown {

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use oci::{Digest, ManifestError};
 
+use crate::immutability::{not_deleted, not_updated};
+
 /// The result of an operation of the registry.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -112,6 +114,9 @@ pub enum Error {
     /// Something else must be done first.
     #[error("{0}")]
     Precondition(String),
+    /// A rule of the project keeps a tag as it is. In Harbor's words.
+    #[error("{0}")]
+    Immutable(String),
     /// More than the caller may.
     #[error("{0}")]
     Denied(String),
@@ -215,7 +220,10 @@ impl From<pullthrough::Error> for Error {
             pullthrough::Error::Metadata(error) if matches!(*error, metadata::Error::Full) => {
                 Self::NoSpace
             }
-            pullthrough::Error::Metadata(error) => Self::Internal(Box::new(error)),
+            pullthrough::Error::Metadata(error) => match &*error {
+                metadata::Error::TagKept { tag } => not_updated(tag),
+                _ => Self::Internal(Box::new(error)),
+            },
             error @ pullthrough::Error::Abandoned => Self::Internal(Box::new(error)),
         }
     }
@@ -240,6 +248,7 @@ impl From<metadata::Error> for Error {
                 used_bytes,
                 limit_bytes,
             } => Self::Denied(over_quota(adding_bytes, used_bytes, limit_bytes)),
+            metadata::Error::TagKept { tag } => not_deleted(tag),
             error => Self::Internal(Box::new(error)),
         }
     }

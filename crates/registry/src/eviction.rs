@@ -83,29 +83,40 @@ impl Registry {
 
     /// Whether any went.
     async fn evict_some(&self, quota: &Quota, order: [Warmth; 2]) -> Result<bool> {
+        let immutability = self.immutability_of(quota.project_id).await?;
         for warmth in order {
-            let mut is_any_gone = false;
-            let coldest = self.db().coldest(quota.project_id, warmth, AT_ONCE).await?;
-            for artifact in coldest {
-                let evicted = self
+            let mut spared = 0;
+            loop {
+                let coldest = self
                     .db()
-                    .evict(&artifact.repository, &artifact.digest, Utc::now());
-                let Some(freed) = evicted.await? else {
-                    continue;
-                };
-                is_any_gone = true;
-                let freed_bytes = self.0.local.remove_unneeded(&freed).await?;
-                tracing::info!(repository = %artifact.repository, digest = %artifact.digest, freed_bytes, "evicted: the project holds more than it may");
-                if self.crowded(quota.project_id).await?.is_none() {
+                    .coldest(quota.project_id, warmth, spared, AT_ONCE)
+                    .await?;
+                if coldest.is_empty() {
+                    break;
+                }
+                let mut is_any_gone = false;
+                for artifact in coldest {
+                    let is_kept = immutability.within(&artifact.repository);
+                    let (repository, digest) = (&artifact.repository, &artifact.digest);
+                    let evicted = self.db().evict(repository, digest, &is_kept, Utc::now());
+                    let freed = match evicted.await {
+                        Err(metadata::Error::TagKept { .. }) => {
+                            spared += 1;
+                            continue;
+                        }
+                        evicted => evicted?.unwrap_or_default(),
+                    };
+                    is_any_gone = true;
+                    let freed_bytes = self.0.local.remove_unneeded(&freed).await?;
+                    tracing::info!(%repository, %digest, freed_bytes, "evicted: the project holds more than it may");
+                    // Whose turn it is next is asked anew after each of those that are pulled often.
+                    if warmth == Warmth::Again || self.crowded(quota.project_id).await?.is_none() {
+                        return Ok(true);
+                    }
+                }
+                if is_any_gone {
                     return Ok(true);
                 }
-                if warmth == Warmth::Again {
-                    // Whether it is their turn again is asked after each.
-                    return Ok(true);
-                }
-            }
-            if is_any_gone {
-                return Ok(true);
             }
         }
         Ok(false)

@@ -19,6 +19,7 @@ mod eviction;
 mod figures;
 mod filter;
 mod health;
+mod immutability;
 mod janitor;
 mod jobs;
 mod labels;
@@ -33,6 +34,7 @@ mod quotas;
 mod repositories;
 mod retention;
 mod robots;
+mod selector;
 mod settings;
 mod statistics;
 mod tags;
@@ -66,6 +68,7 @@ pub use figures::{
 };
 pub use filter::{FilterDraft, FilterReport, Filtered, FilteredRepository};
 pub use health::{Component, Room};
+pub use immutability::{Immutability, ImmutabilityRule};
 pub use jobs::When;
 pub use labels::LabelAccess;
 pub use members::Who;
@@ -74,11 +77,12 @@ pub use pull::{PulledManifest, TagPage};
 pub use pullthrough::{BlobBody, BlobStream, OpenedBlob, Outcome};
 pub use purge::PurgeRequest;
 pub use push::{NewManifest, PushedManifest, Start};
-pub use retention::{Keep, RetentionPolicy, RetentionRequest, RetentionRule, Selector};
+pub use retention::{Keep, RetentionPolicy, RetentionRequest, RetentionRule};
 pub use robots::{
     MadeRobot, PermissionDraft, RobotChange, RobotDraft, RobotNames, RobotPlace, ShownPermission,
     ShownRobot,
 };
+pub use selector::Selector;
 pub use settings::{check_project_filter, check_project_setting, is_project_setting};
 pub use statistics::Statistics;
 pub use upstreams::{
@@ -118,6 +122,7 @@ struct Inner {
     clients: clients::Clients,
     filters: filter::Filters,
     limits: limits::ProjectLimits,
+    immutability: immutability::ImmutabilityRules,
     /// Whose turn it is to look into blobs.
     additions: Semaphore,
 }
@@ -134,6 +139,7 @@ impl Registry {
             clients: clients::Clients::default(),
             filters: filter::Filters::default(),
             limits: limits::ProjectLimits::default(),
+            immutability: immutability::ImmutabilityRules::default(),
             additions: Semaphore::new(additions::AT_ONCE),
             config,
             local,

@@ -29,6 +29,8 @@ pub struct PulledManifest {
     pub bytes: Bytes,
     /// Who answered.
     pub outcome: Outcome,
+    /// Whether it is a proxied tag that a rule keeps: upstream was not asked about it.
+    pub is_kept: bool,
     /// Since when a proxied tag has not been checked.
     pub age: Option<Duration>,
     /// Where it is, with Docker Hub's namespace where that was left out.
@@ -68,7 +70,10 @@ impl Registry {
                             .await?;
                     }
                 }
-                let resolved = self.0.engine.manifest(&origin, reference, now).await?;
+                let kept = self.immutable_digest(access, repository, reference).await?;
+                let is_kept = kept.is_some();
+                let wanted = kept.map_or_else(|| reference.clone(), Reference::Digest);
+                let resolved = self.0.engine.manifest(&origin, &wanted, now).await?;
                 if let Reference::Tag(tag) = reference {
                     let digest = &resolved.manifest.digest;
                     self.admit_resolved(access, &filter, repository, tag.as_str(), digest)
@@ -79,6 +84,7 @@ impl Registry {
                     media_type: resolved.manifest.media_type,
                     bytes: resolved.manifest.bytes,
                     outcome: resolved.outcome,
+                    is_kept,
                     age: resolved.age,
                     repository: origin.repository,
                     artifact_id: resolved.manifest.artifact_id,
@@ -119,6 +125,7 @@ impl Registry {
             media_type: manifest.media_type,
             bytes: manifest.bytes,
             outcome: Outcome::Hit,
+            is_kept: false,
             age: None,
             repository,
             artifact_id: manifest.artifact_id,

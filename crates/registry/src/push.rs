@@ -4,7 +4,7 @@ use auth::Access;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use futures_util::Stream;
-use metadata::BlobRight;
+use metadata::{BlobRight, RecordManifest};
 use oci::{Algorithm, Descriptor, Digest, Manifest, Reference, RepositoryName, Tag, media_type};
 use storage::{AppendError, UploadId};
 
@@ -224,6 +224,12 @@ impl Registry {
                 actual: manifest.digest().clone(),
             });
         }
+        let all: Vec<Tag> = reference.tag().into_iter().chain(tags).cloned().collect();
+        let project_id = access.project().id;
+        let immutability = self.immutability_of(project_id).await?;
+        let is_kept = immutability.within(name);
+        self.admit_tags(name, manifest.digest(), all.iter(), &is_kept)
+            .await?;
         let relying = self.0.local.relying_on_bytes().await;
         let missing = self.missing(name, &manifest).await?;
         if !missing.is_empty() {
@@ -232,17 +238,19 @@ impl Registry {
                 digests: missing,
             });
         }
-        let all: Vec<Tag> = reference.tag().into_iter().chain(tags).cloned().collect();
-        let project_id = access.project().id;
-        self.0
-            .local
-            .keep(&relying, name, project_id, &manifest, all.first(), now)
-            .await?;
-        for tag in all.iter().skip(1) {
-            self.0
-                .local
-                .keep(&relying, name, project_id, &manifest, Some(tag), now)
-                .await?;
+        let tags = all.iter().map(Some);
+        // One that is pushed by digest has none.
+        let untagged = (tags.len() == 0).then_some(None);
+        for tag in tags.chain(untagged) {
+            let record = RecordManifest {
+                repository: name,
+                project_id,
+                manifest: &manifest,
+                tag,
+                is_tag_fixed: tag.is_some_and(|tag| is_kept(tag.as_str())),
+                now,
+            };
+            self.0.local.keep(&relying, record).await?;
         }
         let subject = manifest.subject().map(|subject| subject.digest.clone());
         Ok(PushedManifest {

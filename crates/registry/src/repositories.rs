@@ -79,7 +79,9 @@ impl Registry {
     /// Deletes a repository with its artifacts and tags. In a proxy project it was a copy, and may come again.
     pub async fn delete_repository(&self, access: &Access, name: &RepositoryName) -> Result<()> {
         demand_in(access, Action::Delete, name)?;
-        if self.db().delete_repository(name).await? {
+        let immutability = self.immutability_of(access.project().id).await?;
+        let is_kept = immutability.within(name);
+        if self.db().delete_repository(name, &is_kept).await? {
             Ok(())
         } else {
             Err(not_found(name))

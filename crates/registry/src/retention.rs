@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::cron::next_after;
 use crate::demand::demand;
-use crate::filter::Pattern;
 use crate::jobs::{JobKind, schedule};
+use crate::selector::{Choice, Selector};
 use crate::{Error, Registry, Result};
 
 pub use run::RetentionRequest;
@@ -24,7 +24,6 @@ const MAX_RULES: usize = 15;
 /// What is pulled once a week stays in a new proxy cache; looked at every midnight. Both as in Harbor.
 const DEFAULT_DAYS: u32 = 7;
 const DEFAULT_CRON: &str = "0 0 0 * * *";
-const DOUBLESTAR: &str = "doublestar";
 
 /// What shall stay: whatever any of the rules says. The rest goes, whenever the schedule comes true.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,32 +67,16 @@ pub enum Keep {
     Always,
 }
 
-/// A pattern that names are held against.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Selector {
-    /// Whether it chooses the names that do not match.
-    pub is_excluding: bool,
-    /// A doublestar pattern.
-    pub pattern: String,
-    /// Whether artifacts without a tag are chosen too, where that is said.
-    pub is_with_untagged: Option<bool>,
-}
-
 impl RetentionPolicy {
     /// What every new proxy cache project gets.
     pub(crate) fn of_proxy() -> Self {
-        let everything = || Selector {
-            is_excluding: false,
-            pattern: "**".to_owned(),
-            is_with_untagged: None,
-        };
         let rule = RetentionRule {
             id: 1,
             priority: 1,
             is_disabled: false,
             keep: Keep::PulledWithinDays(DEFAULT_DAYS),
-            tags: vec![everything()],
-            repositories: vec![everything()],
+            tags: vec![Selector::everything()],
+            repositories: vec![Selector::everything()],
         };
         Self {
             rules: vec![rule],
@@ -111,7 +94,7 @@ impl RetentionPolicy {
         let mut seen = BTreeSet::new();
         for (index, rule) in self.rules.iter().enumerate() {
             let number = index + 1;
-            rule.check().map_err(|what| {
+            Choice::new(&rule.repositories, &rule.tags).map_err(|what| {
                 Error::BadRequest(format!("rule {number} of the retention policy: {what}"))
             })?;
             if !seen.insert(RetentionRule {
@@ -149,26 +132,6 @@ impl RetentionPolicy {
 
     fn of_json(text: &str) -> Result<Self> {
         serde_json::from_str(text).map_err(|error| Error::Internal(error.into()))
-    }
-}
-
-impl RetentionRule {
-    fn check(&self) -> std::result::Result<(), String> {
-        if self.tags.is_empty() {
-            return Err("tag_selectors are missing, such as {\"kind\": \"doublestar\", \"decoration\": \"matches\", \"pattern\": \"**\"}".to_owned());
-        }
-        if self.repositories.is_empty() {
-            return Err("scope_selectors are missing, such as {\"repository\": [{\"kind\": \"doublestar\", \"decoration\": \"repoMatches\", \"pattern\": \"**\"}]}".to_owned());
-        }
-        for selector in self.tags.iter().chain(&self.repositories) {
-            let pattern = &selector.pattern;
-            if pattern.is_empty() {
-                return Err("a selector's pattern is missing: ** is every name".to_owned());
-            }
-            Pattern::new(pattern, DOUBLESTAR)
-                .map_err(|error| format!("the pattern {pattern:?} is invalid: {error}"))?;
-        }
-        Ok(())
     }
 }
 

@@ -2,11 +2,12 @@
 
 use auth::{Access, Action};
 use chrono::{DateTime, Utc};
-use metadata::{Page, Paged, TagRow};
+use metadata::{Page, Paged, RecordManifest, TagRow};
 use oci::{Reference, RepositoryName, Tag};
 
 use crate::artifacts::not_found;
 use crate::demand::demand_in;
+use crate::immutability::not_deleted;
 use crate::{Error, Registry, Result};
 
 impl Registry {
@@ -34,6 +35,8 @@ impl Registry {
     ) -> Result<()> {
         demand_in(access, Action::TagCreate, name)?;
         Self::require_hosted(access, name)?;
+        let project_id = access.project().id;
+        let immutability = self.immutability_of(project_id).await?;
         let relying = self.0.local.relying_on_bytes().await;
         let digest = self.find_artifact(name, reference).await?.digest;
         if self.db().find_tag(name, tag).await?.is_some() {
@@ -47,11 +50,14 @@ impl Registry {
             .local
             .keep(
                 &relying,
-                name,
-                access.project().id,
-                &manifest,
-                Some(tag),
-                now,
+                RecordManifest {
+                    repository: name,
+                    project_id,
+                    manifest: &manifest,
+                    tag: Some(tag),
+                    is_tag_fixed: immutability.within(name)(tag.as_str()),
+                    now,
+                },
             )
             .await?;
         Ok(())
@@ -71,6 +77,10 @@ impl Registry {
         let artifact = self.find_artifact(name, reference).await?;
         let entry = self.db().find_tag(name, tag).await?;
         let is_its_own = entry.is_some_and(|entry| entry.artifact_id == artifact.id);
+        let immutability = self.immutability_of(access.project().id).await?;
+        if is_its_own && immutability.within(name)(tag.as_str()) {
+            return Err(not_deleted(tag));
+        }
         if is_its_own && self.db().delete_tag(name, tag, now).await? {
             return Ok(());
         }

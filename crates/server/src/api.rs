@@ -19,6 +19,7 @@ mod auditlog;
 mod configurations;
 mod health;
 mod icons;
+mod immutable;
 mod labels;
 mod members;
 mod metadatas;
@@ -36,6 +37,7 @@ mod robots;
 mod runs;
 mod schedules;
 mod search;
+mod selectors;
 mod statistics;
 mod systeminfo;
 mod tags;
@@ -118,6 +120,8 @@ fn operations() -> Vec<UtoipaMethodRouter<State>> {
         routes!(members::get, members::update, members::delete),
         routes!(metadatas::list, metadatas::create),
         routes!(metadatas::get, metadatas::update, metadatas::delete),
+        routes!(immutable::list, immutable::create),
+        routes!(immutable::update, immutable::delete),
         routes!(repositories::list_in_project),
         routes!(repositories::list),
         routes!(

@@ -53,7 +53,7 @@ enum Named {
 
 /// What is recorded, by operation.
 #[rustfmt::skip]
-const RECORDED: [(&str, AuditEvent, Named); 41] = {
+const RECORDED: [(&str, AuditEvent, Named); 44] = {
     use AuditEvent as E;
     [
         ("createProject",          E::CreateProject,    Named::Told),
@@ -93,6 +93,9 @@ const RECORDED: [(&str, AuditEvent, Named); 41] = {
         ("createRetention",        E::UpdateProject,    Named::Told),
         ("updateRetention",        E::UpdateProject,    Named::Told),
         ("deleteRetention",        E::UpdateProject,    Named::Told),
+        ("CreateImmuRule",         E::UpdateProject,    Named::Project),
+        ("UpdateImmuRule",         E::UpdateProject,    Named::Project),
+        ("DeleteImmuRule",         E::UpdateProject,    Named::Project),
         ("stopPurge",              E::StopPurgeAudit,   Named::Told),
         ("stopGC",                 E::StopGarbageCollection, Named::Told),
         ("triggerRetentionExecution", E::UpdateProject, Named::Told),

@@ -165,6 +165,7 @@ impl Error {
                 (StatusCode::FORBIDDEN, ErrorCode::Denied)
             }
             E::Precondition(_) => (StatusCode::PRECONDITION_FAILED, ErrorCode::Denied),
+            E::Immutable(_) => (StatusCode::PRECONDITION_FAILED, ErrorCode::Precondition),
             E::Denied(_) => (StatusCode::FORBIDDEN, ErrorCode::Denied),
             E::Busy => return Self::of_auth_failure(auth::Error::Busy),
             E::NoSpace => (StatusCode::INSUFFICIENT_STORAGE, ErrorCode::Denied),
@@ -218,7 +219,9 @@ impl Error {
             | E::NotMatched { .. }
             | E::NotFound(_) => (StatusCode::NOT_FOUND, harbor::NOT_FOUND),
             E::Conflict(_) | E::UploadBusy => (StatusCode::CONFLICT, harbor::CONFLICT),
-            E::Precondition(_) => (StatusCode::PRECONDITION_FAILED, harbor::PRECONDITION),
+            E::Precondition(_) | E::Immutable(_) => {
+                (StatusCode::PRECONDITION_FAILED, harbor::PRECONDITION)
+            }
             E::ProxyIsReadOnly { .. } | E::DeniedByRule { .. } | E::Denied(_) => {
                 (StatusCode::FORBIDDEN, harbor::DENIED)
             }

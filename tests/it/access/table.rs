@@ -221,6 +221,8 @@ fn policies() -> Vec<Row> {
     use Needs::*;
     let retention = "/retentions/{id}";
     let quota = "/quotas/{id}";
+    let immutable = "/projects/{project}/immutabletagrules";
+    let rule = "/projects/{project}/immutabletagrules/{immutable_rule_id}";
     vec![
         row(GET, "/retentions/metadatas", SignIn, "/retentions/metadatas", 200),
         row(POST, "/retentions", InProject(TagRetentionCreate), "/retentions", 400)
@@ -245,6 +247,10 @@ fn policies() -> Vec<Row> {
         row(GET, "/system/gc/schedule", OfSystem(SystemAction::GarbageCollectionRead), "/system/gc/schedule", 200),
         row(POST, "/system/gc/schedule", OfSystem(SystemAction::GarbageCollectionCreate), "/system/gc/schedule", 400).with(json!({})),
         row(PUT, "/system/gc/schedule", OfSystem(SystemAction::GarbageCollectionUpdate), "/system/gc/schedule", 400).with(json!({})),
+        row(GET, immutable, InProject(ImmutableTagList), "/projects/{P}/immutabletagrules", 200),
+        row(POST, immutable, InProject(ImmutableTagCreate), "/projects/{P}/immutabletagrules", 400).with(json!({})),
+        row(PUT, rule, InProject(ImmutableTagUpdate), "/projects/{P}/immutabletagrules/4711", 400).with(json!({})),
+        row(DELETE, rule, InProject(ImmutableTagDelete), "/projects/{P}/immutabletagrules/4711", 404),
         row(GET, "/quotas", OfSystem(SystemAction::QuotaList), "/quotas", 200),
         row(GET, quota, OfSystem(SystemAction::QuotaRead), "/quotas/4711", 404),
         row(PUT, quota, OfSystem(SystemAction::QuotaUpdate), "/quotas/4711", 400).with(json!({})),
@@ -264,10 +270,6 @@ fn absent() -> Vec<Row> {
     use SystemAction as S;
     let none = |method, needs, asked, then| row(method, "", needs, asked, then);
     vec![
-        none(GET, InProject(ImmutableTagList), "/projects/{P}/immutabletagrules", 200),
-        none(POST, InProject(ImmutableTagCreate), "/projects/{P}/immutabletagrules", 501).with(json!({})),
-        none(PUT, InProject(ImmutableTagUpdate), "/projects/{P}/immutabletagrules/1", 501).with(json!({})),
-        none(DELETE, InProject(ImmutableTagDelete), "/projects/{P}/immutabletagrules/1", 501),
         none(GET, InProject(NotificationPolicyList), "/projects/{P}/webhook/policies", 200),
         none(POST, InProject(NotificationPolicyCreate), "/projects/{P}/webhook/policies", 501).with(json!({})),
         none(GET, InProject(NotificationPolicyRead), "/projects/{P}/webhook/policies/1", 404),

@@ -152,6 +152,57 @@ async fn a_dry_run_and_a_real_one_choose_the_same_and_tell_it() {
 }
 
 #[tokio::test]
+async fn a_policy_spares_tags_that_are_immutable_hosted_and_cached() {
+    let upstream = FakeUpstream::start().await;
+    let server = TestServer::start(Setup::new().proxy_of("hub", &upstream.url())).await;
+    let admin = server.admin();
+    for (index, tag) in ["v1", "v2", "rc", "last"].into_iter().enumerate() {
+        let layer = vec![index as u8; 64];
+        admin.push_image("library/app", tag, &[&layer]).await;
+        upstream.push_image("app", tag, &[layer]);
+        server.anonymous().pull("hub/app", tag).await;
+    }
+    server.settled().await;
+    for project in ["library", "hub"] {
+        let rule = json!({
+            "action": "immutable", "template": "immutable_template",
+            "tag_selectors": [tags("v*")],
+            "scope_selectors": { "repository": [{ "kind": "doublestar", "decoration": "repoMatches", "pattern": "app" }] },
+        });
+        let rules = format!("/projects/{project}/immutabletagrules");
+        post(&admin, &rules, rule).await.expect(201);
+        let shown = get(&admin, &format!("/projects/{project}")).await.json();
+        let number_of = shown["project_id"].as_i64().unwrap();
+        let wanted = policy(number_of, "latestPushedK", 1, tags("**"));
+        let known = shown["metadata"]["retention_id"].as_str();
+        let id = match known.and_then(|id| id.parse().ok()) {
+            Some(id) => {
+                put(&admin, &format!("/retentions/{id}"), wanted)
+                    .await
+                    .expect(200);
+                id
+            }
+            None => {
+                let made = post(&admin, "/retentions", wanted).await.expect(201);
+                number(made.header("location"))
+            }
+        };
+        for is_dry_run in [true, false] {
+            let done = carry_out(&admin, id, is_dry_run).await;
+            assert_eq!(done, [("app".to_owned(), 4, 3)], "{project}");
+        }
+        let left = format!("/projects/{project}/repositories/app/artifacts");
+        let left = get(&admin, &left).await.expect(200).json();
+        let left = left.as_array().unwrap().iter();
+        let mut left: Vec<&str> = left
+            .map(|artifact| artifact["tags"][0]["name"].as_str().unwrap())
+            .collect();
+        left.sort_unstable();
+        assert_eq!(left, ["last", "v1", "v2"], "{project}");
+    }
+}
+
+#[tokio::test]
 async fn what_expires_goes_with_its_own_bytes_and_with_nobody_elses() {
     let upstream = FakeUpstream::start().await;
     let (shared, own) = (vec![1; 50_000], vec![2; 70_000]);

@@ -1,7 +1,7 @@
 //! Manifests, tags, children, accessories.
 
 use chrono::DateTime;
-use metadata::{Artifact, BlobRight, Db, Page};
+use metadata::{Artifact, BlobRight, Db, NONE_KEPT, Page};
 use oci::{Digest, media_type};
 
 use crate::harness::{artifact, at, blob, image, index, manifest, name, project, record, tag};
@@ -425,12 +425,12 @@ pub(crate) async fn what_is_deleted_is_forgotten_at_once(db: Db) {
     assert_eq!(see().await, (false, true, true));
     record(&db, &hub, "hub/app", &image, Some("v1"), 2).await;
     assert!(
-        db.delete_artifact(&app, image.digest(), at(2))
+        db.delete_artifact(&app, image.digest(), NONE_KEPT, at(2))
             .await
             .unwrap()
     );
     assert!(
-        !db.delete_artifact(&app, image.digest(), at(2))
+        !db.delete_artifact(&app, image.digest(), NONE_KEPT, at(2))
             .await
             .unwrap()
     );
@@ -441,8 +441,8 @@ pub(crate) async fn what_is_deleted_is_forgotten_at_once(db: Db) {
         .await
         .unwrap();
     assert_eq!(see().await, (true, true, true));
-    assert!(db.delete_repository(&app).await.unwrap());
-    assert!(!db.delete_repository(&app).await.unwrap());
+    assert!(db.delete_repository(&app, NONE_KEPT).await.unwrap());
+    assert!(!db.delete_repository(&app, NONE_KEPT).await.unwrap());
     assert_eq!(see().await, (false, false, false));
     assert!(db.find_repository(&app).await.unwrap().is_none());
     assert!(

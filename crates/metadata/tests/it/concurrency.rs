@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 
-use metadata::{Db, Page, RecordManifest, Visibility};
+use metadata::{Db, NONE_KEPT, Page, RecordManifest, Visibility};
 use tokio::task::JoinSet;
 
 use crate::harness::{Postgres, at, blob, image, index, name, project, record, say, tag};
@@ -241,7 +241,9 @@ pub(crate) async fn pulls_and_checks_are_counted_in_one_write(db: Db) {
     record(&db, &hub, "hub/app", &child, Some("v1"), 3).await;
     db.note_checked(&app, &tag("v1"), at(600));
     db.flush().await.unwrap();
-    db.delete_repository(&name("hub/none")).await.unwrap();
+    db.delete_repository(&name("hub/none"), NONE_KEPT)
+        .await
+        .unwrap();
     assert_eq!(
         db.find_tag(&app, &tag("v1"))
             .await
@@ -301,6 +303,7 @@ pub(crate) async fn every_method_can_run_on_any_thread(db: Db) {
         project_id: hub.id,
         manifest: &image,
         tag: Some(&v1),
+        is_tag_fixed: false,
         now: at(1),
     };
     sent(db.record_manifest(record)).await.unwrap();
@@ -315,10 +318,10 @@ pub(crate) async fn every_method_can_run_on_any_thread(db: Db) {
     sent(db.update_project(hub.id, Default::default(), at(1)))
         .await
         .unwrap();
-    sent(db.delete_artifact(&app, image.digest(), at(1)))
+    sent(db.delete_artifact(&app, image.digest(), NONE_KEPT, at(1)))
         .await
         .unwrap();
-    sent(db.delete_repository(&app)).await.unwrap();
+    sent(db.delete_repository(&app, NONE_KEPT)).await.unwrap();
     sent(db.delete_project(hub.id)).await.unwrap();
     sent(db.close()).await;
 }
@@ -341,7 +344,7 @@ pub(crate) async fn two_nodes_see_each_others_facts(postgres: &Postgres) {
     assert!(two.find_tag(&app, &tag("v1")).await.unwrap().is_some());
     // A push of what this node has in memory, and another has deleted, is a push.
     assert!(
-        one.delete_artifact(&app, image("any").digest(), at(1))
+        one.delete_artifact(&app, image("any").digest(), NONE_KEPT, at(1))
             .await
             .unwrap()
     );

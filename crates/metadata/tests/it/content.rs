@@ -1,6 +1,8 @@
 //! What people see of content: which artifacts are listed, what goes with what, labels, counts.
 
-use metadata::{Artifact, ContentCounts, Db, Error, LabelDraft, Page, Project, Visibility};
+use metadata::{
+    Artifact, ContentCounts, Db, Error, LabelDraft, NONE_KEPT, Page, Project, Visibility,
+};
 use oci::{Manifest, media_type};
 
 use crate::harness::{artifact, at, image, index, name, new_project, project, record, tag};
@@ -52,7 +54,7 @@ pub(crate) async fn an_artifact_is_listed_while_nothing_else_shows_it(db: Db) {
     assert_eq!(untagged.items[0].digest, *other.digest());
     // The index goes, the child stays.
     assert!(
-        db.delete_artifact(&app, both.digest(), at(6))
+        db.delete_artifact(&app, both.digest(), NONE_KEPT, at(6))
             .await
             .unwrap()
     );
@@ -113,7 +115,7 @@ pub(crate) async fn an_accessory_by_tag_or_by_subject_goes_with_its_subject(db: 
 
     // All go with their subject, and what is about them.
     assert!(
-        db.delete_artifact(&app, signed.digest(), at(5))
+        db.delete_artifact(&app, signed.digest(), NONE_KEPT, at(5))
             .await
             .unwrap()
     );
@@ -145,7 +147,7 @@ pub(crate) async fn an_index_takes_what_nothing_else_needs(db: Db) {
         db.find_parents(&app, shared.digest()).await.unwrap().len(),
         2
     );
-    let deleted = db.delete_artifact_and_children(&app, first.digest(), at(2));
+    let deleted = db.delete_artifact_and_children(&app, first.digest(), NONE_KEPT, at(2));
     assert!(deleted.await.unwrap());
     assert_eq!(listed(&db, "hub/app").await, digests(&[&second, &tagged]));
     for gone in [&first, &own, &signature] {
@@ -157,7 +159,7 @@ pub(crate) async fn an_index_takes_what_nothing_else_needs(db: Db) {
             .unwrap()
             .is_some()
     );
-    let again = db.delete_artifact_and_children(&app, first.digest(), at(3));
+    let again = db.delete_artifact_and_children(&app, first.digest(), NONE_KEPT, at(3));
     assert!(!again.await.unwrap());
 }
 
@@ -314,7 +316,7 @@ pub(crate) async fn labels_are_put_on_artifacts_and_found_by(db: Db) {
     assert!(db.delete_label(global).await.is_err());
     assert_eq!(find(format!("labels={global}")).await, []);
     db.put_label(first_id, own, at(6)).await.unwrap();
-    assert!(db.delete_repository(&app).await.unwrap());
+    assert!(db.delete_repository(&app, NONE_KEPT).await.unwrap());
     db.delete_project(hub.id).await.unwrap();
     assert_eq!(db.find_label(own).await.unwrap(), None);
 }

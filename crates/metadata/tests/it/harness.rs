@@ -287,6 +287,7 @@ pub(crate) async fn record(
         project_id,
         manifest,
         tag: tag.as_ref(),
+        is_tag_fixed: false,
         now: at(second),
     };
     db.record_manifest(record).await.expect("recorded")

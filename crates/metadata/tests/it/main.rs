@@ -6,6 +6,7 @@ mod blobs;
 mod concurrency;
 mod content;
 mod harness;
+mod immutability;
 mod people;
 mod policies;
 mod projects;
@@ -89,6 +90,11 @@ stories! {
         a_projects_artifacts_are_listed_together_or_the_newest_of_each_repository,
         labels_are_put_on_artifacts_and_found_by,
         content_is_counted_as_far_as_it_is_seen;
+    immutability:
+        a_projects_rules_are_few_different_and_seen_at_once,
+        a_fixed_tag_is_made_and_made_again_and_never_moved,
+        what_would_take_a_kept_tag_takes_nothing,
+        of_many_who_push_a_fixed_tag_at_once_one_gives_it;
     people:
         the_first_user_is_number_one,
         a_name_or_address_is_given_once,

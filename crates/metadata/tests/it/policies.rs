@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use metadata::{Config, Db, Error, NewProject, Page};
+use metadata::{Config, Db, Error, NONE_KEPT, NewProject, Page};
 use sea_orm::{ConnectionTrait as _, Database};
 
 use crate::harness::{at, blob, image, name, new_project, project, record};
@@ -36,7 +36,7 @@ pub(crate) async fn what_a_project_holds_is_counted_once_and_as_long_as_it_does(
     assert_eq!(used(&db, hub.id).await, 1000 + bytes);
 
     assert!(
-        db.delete_artifact(&a, manifest.digest(), at(7))
+        db.delete_artifact(&a, manifest.digest(), NONE_KEPT, at(7))
             .await
             .unwrap()
     );
@@ -61,10 +61,10 @@ pub(crate) async fn what_a_project_holds_is_counted_once_and_as_long_as_it_does(
     db.link_blob(&b, hub.id, &blob("alone"), 50, at(8))
         .await
         .unwrap();
-    assert!(db.delete_repository(&b).await.unwrap());
+    assert!(db.delete_repository(&b, NONE_KEPT).await.unwrap());
     assert_eq!(used(&db, hub.id).await, 1000);
     // Held without a repository ever having come of it.
-    db.delete_repository(&a).await.unwrap();
+    db.delete_repository(&a, NONE_KEPT).await.unwrap();
     assert_eq!(used(&db, hub.id).await, 0);
 }
 
@@ -93,7 +93,7 @@ pub(crate) async fn many_who_hold_the_same_at_once_are_counted_once(db: Db) {
         tokio::spawn(async move {
             let repository = name(&format!("hub/app{number}"));
             db.unlink_blob(&repository, &blob("a")).await.unwrap();
-            db.delete_artifact(&repository, manifest.digest(), at(3))
+            db.delete_artifact(&repository, manifest.digest(), NONE_KEPT, at(3))
                 .await
                 .unwrap();
         })

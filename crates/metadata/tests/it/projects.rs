@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use metadata::{
-    Config, Db, Error, NewProject, NewUpstream, NewUser, Page, ProjectFilter, RepositoryFilter,
-    UpstreamUpdate, Visibility,
+    Config, Db, Error, NONE_KEPT, NewProject, NewUpstream, NewUser, Page, ProjectFilter,
+    RepositoryFilter, UpstreamUpdate, Visibility,
 };
 
 use sea_orm::{ConnectionTrait, Database};
@@ -202,7 +202,11 @@ pub(crate) async fn a_project_goes_only_when_it_is_empty(db: Db) {
         db.delete_project(hub.id).await,
         Err(Error::NotEmpty)
     ));
-    assert!(db.delete_repository(&name("hub/app")).await.unwrap());
+    assert!(
+        db.delete_repository(&name("hub/app"), NONE_KEPT)
+            .await
+            .unwrap()
+    );
     db.link_blob(&name("hub/app"), hub.id, &blob("layer"), 1, at(1))
         .await
         .unwrap();

@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, TimeDelta, Utc};
 use metadata::Candidate;
 
-use super::{Keep, RetentionPolicy, RetentionRule, Selector};
-use crate::filter::Pattern;
+use super::{Keep, RetentionPolicy, RetentionRule};
+use crate::selector::{self, Selector};
 use crate::{Error, Result};
 
 /// A policy that is ready to be asked.
@@ -23,8 +23,7 @@ struct Rule {
 }
 
 struct Chosen {
-    pattern: Pattern,
-    is_excluding: bool,
+    names: selector::Chooser,
     is_with_untagged: bool,
 }
 
@@ -92,18 +91,18 @@ impl Rule {
 
 impl Chosen {
     fn new(selector: &Selector) -> Result<Self> {
-        let pattern = Pattern::new(&selector.pattern, super::DOUBLESTAR)
+        let names = selector
+            .compile()
             .map_err(|error| Error::bug(format!("a kept pattern cannot be read: {error}")))?;
         Ok(Self {
-            pattern,
-            is_excluding: selector.is_excluding,
+            names,
             // Harbor's default: what has no tag is chosen by what matches, and not by what excludes.
             is_with_untagged: selector.is_with_untagged.unwrap_or(!selector.is_excluding),
         })
     }
 
     fn is(&self, name: &str) -> bool {
-        self.pattern.matches(name) != self.is_excluding
+        self.names.chooses(name)
     }
 }
 

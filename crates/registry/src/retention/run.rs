@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use auth::{Access, Action};
 use chrono::{DateTime, Utc};
-use metadata::{Candidate, Execution, NewTask, Page, Paged, RetentionRow, Task};
+use metadata::{Candidate, Execution, KeptTags, NewTask, Page, Paged, RetentionRow, Task};
 use oci::RepositoryName;
 use serde::{Deserialize, Serialize};
 
@@ -120,6 +120,7 @@ impl Registry {
                 "the project is gone: nothing to do\n".to_owned(),
             ));
         };
+        let immutability = self.immutability_of(project.id).await?;
         // What was pulled a moment ago counts.
         self.flush_notes().await;
         let (mut total, mut kept) = (0, 0);
@@ -128,6 +129,7 @@ impl Registry {
             let retaining = Retaining {
                 registry: self,
                 chooser: &chooser,
+                is_kept: &immutability.within(&repository),
                 repository: &repository,
                 is_cached,
                 is_dry_run: request.dry_run,
@@ -162,6 +164,8 @@ impl Registry {
 struct Retaining<'a> {
     registry: &'a Registry,
     chooser: &'a Chooser,
+    /// Of tags: immutable ones stay, whatever the policy says.
+    is_kept: KeptTags<'a>,
     repository: &'a RepositoryName,
     is_cached: bool,
     is_dry_run: bool,
@@ -189,10 +193,17 @@ impl Retaining<'_> {
         };
         task.total = candidates.len() as u64;
         for (index, candidate) in candidates.iter().enumerate() {
-            let stays = chosen.contains(&candidate.id);
-            if !stays && !self.is_dry_run && !self.delete(candidate).await? {
-                // Somebody else was first.
-                continue;
+            let mut stays = chosen.contains(&candidate.id)
+                || candidate.tags.iter().any(|tag| (self.is_kept)(tag));
+            if !stays && !self.is_dry_run {
+                match self.delete(candidate).await {
+                    Ok(true) => {}
+                    // Somebody else was first.
+                    Ok(false) => continue,
+                    // So is the tag of a signature of its, or one that it got meanwhile.
+                    Err(Error::Immutable(_)) => stays = true,
+                    Err(error) => return Err(error),
+                }
             }
             task.kept += u64::from(stays);
             match index {
@@ -212,10 +223,16 @@ impl Retaining<'_> {
     async fn delete(&self, candidate: &Candidate) -> Result<bool> {
         let (db, now) = (self.registry.db(), Utc::now());
         if !self.is_cached {
-            let deleted = db.delete_artifact_and_children(self.repository, &candidate.digest, now);
+            let deleted = db.delete_artifact_and_children(
+                self.repository,
+                &candidate.digest,
+                self.is_kept,
+                now,
+            );
             return Ok(deleted.await?);
         }
-        match db.evict(self.repository, &candidate.digest, now).await? {
+        let evicted = db.evict(self.repository, &candidate.digest, self.is_kept, now);
+        match evicted.await? {
             Some(freed) => {
                 self.registry.0.local.remove_unneeded(&freed).await?;
                 Ok(true)

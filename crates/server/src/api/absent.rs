@@ -71,8 +71,6 @@ const PUT: MethodFilter = MethodFilter::PUT;
 const PATCH: MethodFilter = MethodFilter::PATCH;
 const DELETE: MethodFilter = MethodFilter::DELETE;
 
-const NO_IMMUTABILITY: &str =
-    "this version does not keep tags from moving: there are no immutability rules yet";
 const NO_WEBHOOKS: &str = "this version calls no webhooks yet";
 const NO_SCANS: &str = "this version scans no artifacts: there are no scanners";
 const NO_ALLOWLIST: &str = "this version scans no artifacts: an allowlist would have no effect";
@@ -94,11 +92,6 @@ const NO_METRICS: &str = r#"{"total":0,"completed":0,"metrics":{},"ongoing":fals
 /// THE table.
 #[rustfmt::skip]
 const TABLE: &[Row] = &[
-    // Immutable tags.
-    Row(GET, "/projects/{project}/immutabletagrules", Project(Action::ImmutableTagList), Empty),
-    Row(POST, "/projects/{project}/immutabletagrules", Project(Action::ImmutableTagCreate), Cannot(NO_IMMUTABILITY)),
-    Row(PUT, "/projects/{project}/immutabletagrules/{immutable_rule_id}", Project(Action::ImmutableTagUpdate), Cannot(NO_IMMUTABILITY)),
-    Row(DELETE, "/projects/{project}/immutabletagrules/{immutable_rule_id}", Project(Action::ImmutableTagDelete), Cannot(NO_IMMUTABILITY)),
 
     // Webhooks.
     Row(GET, "/projects/{project}/webhook/policies", Project(Action::NotificationPolicyList), Empty),

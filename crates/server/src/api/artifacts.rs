@@ -13,6 +13,7 @@ use registry::{CopySource, Which};
 
 use super::extract::{Asked, Names, Parameters, reference};
 use super::page::Paging;
+use super::tags::immutability;
 use super::{Result, created};
 use crate::error::{Error, harbor};
 use crate::openapi::Created;
@@ -47,10 +48,11 @@ pub(super) async fn list(
         .artifacts(&access, &name, &paging.page)
         .await
         .map_err(Error::of_management)?;
+    let immutability = immutability(&asked, &access, with.immutable).await?;
     let bodies: Vec<ArtifactBody> = found
         .items
         .into_iter()
-        .map(|artifact| ArtifactBody::of(artifact, with))
+        .map(|artifact| ArtifactBody::of(artifact, with, &immutability))
         .collect();
     Ok(paging.answer(&bodies, found.total))
 }
@@ -95,10 +97,11 @@ pub(super) async fn list_in_project(
         .project_artifacts(&access, which, &paging.page)
         .await
         .map_err(Error::of_management)?;
+    let immutability = immutability(&asked, &access, with.immutable).await?;
     let bodies: Vec<ArtifactBody> = found
         .items
         .into_iter()
-        .map(|artifact| ArtifactBody::of(artifact, with))
+        .map(|artifact| ArtifactBody::of(artifact, with, &immutability))
         .collect();
     Ok(paging.answer(&bodies, found.total))
 }
@@ -128,7 +131,8 @@ pub(super) async fn get(
         .artifact(&access, &name, &reference)
         .await
         .map_err(Error::of_management)?;
-    Ok(Json(ArtifactBody::of(artifact, with)).into_response())
+    let immutability = immutability(&asked, &access, with.immutable).await?;
+    Ok(Json(ArtifactBody::of(artifact, with, &immutability)).into_response())
 }
 
 /// Copies an artifact into the repository, of a hosted project.

@@ -1,10 +1,13 @@
 //! `…/artifacts/{reference}/tags`: the names that point at an artifact.
 
-use auth::Action;
+use std::sync::Arc;
+
+use auth::{Access, Action};
 use chrono::Utc;
 use http::StatusCode;
 use metadata::TagRow;
 use oci::Tag;
+use registry::Immutability;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -26,8 +29,8 @@ pub(super) struct TagBody {
     immutable: bool,
 }
 
-impl From<TagRow> for TagBody {
-    fn from(tag: TagRow) -> Self {
+impl TagBody {
+    pub(super) fn of(tag: TagRow, immutable: bool) -> Self {
         Self {
             id: tag.id,
             repository_id: tag.repository_id,
@@ -35,7 +38,7 @@ impl From<TagRow> for TagBody {
             name: tag.name,
             push_time: tag.pushed_at.into(),
             pull_time: Time(tag.pulled_at),
-            immutable: false,
+            immutable,
         }
     }
 }
@@ -46,13 +49,26 @@ pub(super) struct NewTag {
     name: String,
 }
 
+/// What keeps a project's tags as they are, for those who ask for it; for others nothing does.
+pub(super) async fn immutability(
+    asked: &Asked,
+    access: &Access,
+    is_asked_for: bool,
+) -> Result<Arc<Immutability>> {
+    if !is_asked_for {
+        return Ok(Arc::default());
+    }
+    let immutability = asked.state.registry().immutability(access).await;
+    immutability.map_err(Error::of_management)
+}
+
 /// The tags that point at an artifact.
 #[utoipa::path(
     get,
     path = "/projects/{project}/repositories/{repository}/artifacts/{reference}/tags",
     operation_id = "listTags",
     tag = "artifact",
-    params(Paging),
+    params(Paging, ("with_immutable_status" = Option<bool>, Query, description = "Whether rules keep them as they are, too")),
     responses((status = 200, body = [TagBody])),
 )]
 pub(super) async fn list(
@@ -60,6 +76,10 @@ pub(super) async fn list(
     Names((project, path, text)): Names<(String, String, String)>,
     paging: Paging,
 ) -> Result {
+    let with_immutable = paging
+        .parameters
+        .flag("with_immutable_status")?
+        .unwrap_or(false);
     let (access, name) = asked.repository(Action::TagList, &project, &path).await?;
     let reference = reference(&name, &text)?;
     let found = asked
@@ -68,7 +88,13 @@ pub(super) async fn list(
         .artifact_tags(&access, &name, &reference, &paging.page)
         .await;
     let found = found.map_err(Error::of_management)?;
-    let bodies: Vec<TagBody> = found.items.into_iter().map(TagBody::from).collect();
+    let immutability = immutability(&asked, &access, with_immutable).await?;
+    let is_kept = immutability.within(&name);
+    let bodies = found.items.into_iter().map(|tag| {
+        let immutable = is_kept(&tag.name);
+        TagBody::of(tag, immutable)
+    });
+    let bodies: Vec<TagBody> = bodies.collect();
     Ok(paging.answer(&bodies, found.total))
 }
 

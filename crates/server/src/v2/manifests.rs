@@ -5,7 +5,7 @@ use axum::body::Body;
 use axum::response::Response;
 use chrono::Utc;
 use http::header::{AGE, CONTENT_LENGTH, CONTENT_TYPE, ETAG, LOCATION};
-use http::{HeaderName, StatusCode};
+use http::{HeaderName, HeaderValue, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use oci::{ErrorCode, MAX_MANIFEST_BYTES, Reference, RepositoryName, Tag};
 
@@ -15,6 +15,8 @@ use registry::{NewManifest, PullKind};
 use super::{Asked, CONTENT_DIGEST, Result, empty, header, tell_outcome};
 use crate::error::Error;
 
+/// Upstream was not asked whether the tag has moved, because a rule keeps it.
+const IMMUTABLE: HeaderName = HeaderName::from_static("x-roadstead-immutable");
 const SUBJECT: HeaderName = HeaderName::from_static("oci-subject");
 const TAG: HeaderName = HeaderName::from_static("oci-tag");
 
@@ -38,6 +40,9 @@ pub(super) async fn get(asked: &Asked<'_>, name: &RepositoryName, reference: &Re
     headers.insert(CONTENT_DIGEST, header(digest));
     headers.insert(ETAG, header(&format!("\"{digest}\"")));
     tell_outcome(headers, &pulled.outcome);
+    if pulled.is_kept {
+        headers.insert(IMMUTABLE, HeaderValue::from_static("true"));
+    }
     if let Some(age) = pulled.age {
         headers.insert(AGE, header(&age.as_secs().to_string()));
     }

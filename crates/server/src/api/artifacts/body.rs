@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use metadata::{Accessory, Artifact};
 use oci::{Digest, Platform};
-use registry::AdditionKind;
+use registry::{AdditionKind, Immutability};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
@@ -111,13 +111,15 @@ pub(crate) struct With {
     /// Its labels too.
     #[param(rename = "with_label", value_type = Option<bool>)]
     labels: bool,
+    /// Whether rules keep its tags as they are, too.
+    #[param(rename = "with_immutable_status", value_type = Option<bool>)]
+    pub(crate) immutable: bool,
 }
 
 /// What can be asked for in Harbor, and is always empty here.
-const WITHOUT_EFFECT: [&str; 4] = [
+const WITHOUT_EFFECT: [&str; 3] = [
     "with_scan_overview",
     "with_sbom_overview",
-    "with_immutable_status",
     "with_inherited_accessory",
 ];
 
@@ -130,12 +132,13 @@ impl With {
             tags: parameters.flag("with_tag")?.unwrap_or(true),
             accessories: parameters.flag("with_accessory")?.unwrap_or(true),
             labels: parameters.flag("with_label")?.unwrap_or(false),
+            immutable: parameters.flag("with_immutable_status")?.unwrap_or(false),
         })
     }
 }
 
 impl ArtifactBody {
-    pub(crate) fn of(artifact: Artifact, with: With) -> Self {
+    pub(crate) fn of(artifact: Artifact, with: With, immutability: &Immutability) -> Self {
         let accessories = artifact.accessories.iter().filter(|_| with.accessories);
         let accessories = accessories
             .map(|accessory| AccessoryBody::of(accessory, &artifact))
@@ -152,7 +155,12 @@ impl ArtifactBody {
                 urls: child.urls,
             })
         });
-        let tags = artifact.tags.into_iter().filter(|_| with.tags);
+        let name = artifact.repository.parse().ok();
+        let is_kept = name.map(|name| immutability.within(&name));
+        let tags = artifact.tags.into_iter().filter(|_| with.tags).map(|tag| {
+            let immutable = is_kept.as_ref().is_some_and(|is_kept| is_kept(&tag.name));
+            TagBody::of(tag, immutable)
+        });
         let labels = artifact.labels.into_iter().filter(|_| with.labels);
         Self {
             id: artifact.id,
@@ -171,7 +179,7 @@ impl ArtifactBody {
             extra_attrs: artifact.config.unwrap_or_default(),
             annotations: artifact.annotations,
             references: references.collect(),
-            tags: tags.map(TagBody::from).collect(),
+            tags: tags.collect(),
             addition_links,
             labels: labels.map(LabelBody::from).collect(),
             accessories,

@@ -1,26 +1,22 @@
 //! Retention policies in Harbor's form, and what that can say.
 
-use std::collections::BTreeMap;
-
 use http::StatusCode;
 use metadata::RetentionRow;
-use registry::{Keep, RetentionPolicy, RetentionRule, Selector};
+use registry::{Keep, RetentionPolicy, RetentionRule};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::api::Result;
 use crate::api::json::is_default;
+use crate::api::selectors::{
+    DOUBLESTAR, REPOSITORIES, Scopes, SelectorBody, TAGS, repositories_of, scopes_of,
+};
 use crate::error::{Error, harbor};
 
-const DOUBLESTAR: &str = "doublestar";
 const RETAIN: &str = "retain";
 const SCHEDULE: &str = "Schedule";
 const PROJECT: &str = "project";
-const REPOSITORY: &str = "repository";
-/// What a selector of tags says, and one of repositories: the names that match, or the others.
-const TAGS: [&str; 2] = ["matches", "excludes"];
-const REPOSITORIES: [&str; 2] = ["repoMatches", "repoExcludes"];
 /// Harbor's limit of a parameter.
 const MOST: u64 = 20_190_904;
 
@@ -114,23 +110,7 @@ struct RuleBody {
     tag_selectors: Option<Vec<SelectorBody>>,
     /// Under `repository`.
     #[serde(default)]
-    scope_selectors: Option<BTreeMap<String, Vec<SelectorBody>>>,
-}
-
-#[derive(Serialize, Deserialize, ToSchema)]
-#[schema(as = RetentionSelector)]
-struct SelectorBody {
-    /// `doublestar`.
-    #[serde(default)]
-    kind: String,
-    /// `matches` or `excludes` for tags, `repoMatches` or `repoExcludes` for repositories.
-    #[serde(default)]
-    decoration: String,
-    #[serde(default)]
-    pattern: String,
-    /// The text of JSON: `{"untagged": true}`.
-    #[serde(default, skip_serializing_if = "is_default")]
-    extras: String,
+    scope_selectors: Option<Scopes>,
 }
 
 impl PolicyBody {
@@ -230,13 +210,6 @@ impl RuleBody {
             Keep::PulledWithinDays(days) => ("nDaysSinceLastPull", Some(days)),
             Keep::Always => (ALWAYS, None),
         };
-        let selectors = |selectors: &[Selector], words: [&str; 2]| -> Vec<SelectorBody> {
-            selectors
-                .iter()
-                .map(|selector| SelectorBody::of(selector, words))
-                .collect()
-        };
-        let repositories = selectors(&rule.repositories, REPOSITORIES);
         Self {
             id: rule.id,
             priority: rule.priority,
@@ -244,8 +217,8 @@ impl RuleBody {
             action: RETAIN.to_owned(),
             template: template.to_owned(),
             params: count.map(|count| Map::from_iter([(template.to_owned(), count.into())])),
-            tag_selectors: Some(selectors(&rule.tags, TAGS)),
-            scope_selectors: Some(BTreeMap::from([(REPOSITORY.to_owned(), repositories)])),
+            tag_selectors: Some(SelectorBody::of_all(&rule.tags, TAGS)),
+            scope_selectors: Some(scopes_of(&rule.repositories)),
         }
     }
 
@@ -253,19 +226,13 @@ impl RuleBody {
         if self.action != RETAIN {
             return Err(format!("action must be {RETAIN:?}, not {:?}", self.action));
         }
-        let repositories = self.scope_selectors.as_ref();
-        let repositories = repositories.and_then(|scopes| scopes.get(REPOSITORY));
-        let tags = self.tag_selectors.iter().flatten();
-        let tags = tags.map(|selector| selector.parsed(TAGS));
-        let repositories = repositories.into_iter().flatten();
-        let repositories = repositories.map(|selector| selector.parsed(REPOSITORIES));
         Ok(RetentionRule {
             id: self.id,
             priority: self.priority,
             is_disabled: self.disabled,
             keep: self.keep()?,
-            tags: tags.collect::<std::result::Result<_, _>>()?,
-            repositories: repositories.collect::<std::result::Result<_, _>>()?,
+            tags: SelectorBody::parsed_all(self.tag_selectors.as_deref(), TAGS)?,
+            repositories: repositories_of(self.scope_selectors.as_ref())?,
         })
     }
 
@@ -290,63 +257,6 @@ impl RuleBody {
         count
             .map(keep)
             .ok_or_else(|| format!("params.{name} must be a whole number from 0 to {MOST}"))
-    }
-}
-
-impl SelectorBody {
-    fn of(selector: &Selector, [matches, excludes]: [&str; 2]) -> Self {
-        let decoration = if selector.is_excluding {
-            excludes
-        } else {
-            matches
-        };
-        let extras = selector.is_with_untagged;
-        Self {
-            kind: DOUBLESTAR.to_owned(),
-            decoration: decoration.to_owned(),
-            pattern: selector.pattern.clone(),
-            extras: extras.map_or_else(String::new, |untagged| {
-                format!("{{\"untagged\":{untagged}}}")
-            }),
-        }
-    }
-
-    fn parsed(&self, [matches, excludes]: [&str; 2]) -> std::result::Result<Selector, String> {
-        if self.kind != DOUBLESTAR {
-            return Err(format!(
-                "a selector's kind must be {DOUBLESTAR:?}, not {:?}",
-                self.kind
-            ));
-        }
-        let is_excluding = self.decoration == excludes;
-        if !is_excluding && self.decoration != matches {
-            return Err(format!(
-                "a selector's decoration must be {matches:?} or {excludes:?}, not {:?}",
-                self.decoration
-            ));
-        }
-        Ok(Selector {
-            is_excluding,
-            pattern: self.pattern.clone(),
-            is_with_untagged: self.is_with_untagged()?,
-        })
-    }
-
-    fn is_with_untagged(&self) -> std::result::Result<Option<bool>, String> {
-        #[derive(Deserialize)]
-        struct Extras {
-            untagged: Option<bool>,
-        }
-        if self.extras.is_empty() {
-            return Ok(None);
-        }
-        let extras: std::result::Result<Extras, _> = serde_json::from_str(&self.extras);
-        extras.map(|extras| extras.untagged).map_err(|_| {
-            format!(
-                "a selector's extras must be like {{\"untagged\": true}}, not {:?}",
-                self.extras
-            )
-        })
     }
 }
 
