@@ -17,6 +17,7 @@ mod demand;
 mod error;
 mod figures;
 mod filter;
+mod freshness;
 mod health;
 mod janitor;
 mod jobs;
@@ -116,6 +117,7 @@ struct Inner {
     engine: PullThrough,
     clients: clients::Clients,
     filters: filter::Filters,
+    freshness: freshness::AllFreshness,
     limits: limits::ProjectLimits,
     /// Whose turn it is to look into blobs.
     additions: Semaphore,
@@ -132,6 +134,7 @@ impl Registry {
             pulls: figures::Pulls::default(),
             clients: clients::Clients::default(),
             filters: filter::Filters::default(),
+            freshness: freshness::AllFreshness::default(),
             limits: limits::ProjectLimits::default(),
             additions: Semaphore::new(additions::AT_ONCE),
             config,
@@ -199,13 +202,11 @@ impl Registry {
             Some(limits) => client.within_limits(limits),
             None => client,
         };
-        let policy = pull::policy(&project.metadata);
         Ok(Kind::Proxied(Origin {
             client,
             asked_since,
             repository,
             project_id: project.id,
-            policy,
         }))
     }
 
