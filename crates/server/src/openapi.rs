@@ -51,6 +51,10 @@ const TAGS: [(&str, &str); 24] = [
     ("health", "Whether it is well"),
     ("ping", "Whether it is there"),
     ("filter", "What a proxy cache lets through"),
+    (
+        "drill",
+        "An upstream treated as down, to see what its projects do",
+    ),
 ];
 
 /// Parameters of paths mean the same wherever they are.
