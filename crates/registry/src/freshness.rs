@@ -192,7 +192,7 @@ impl WrittenRule {
             (Mode::Background, after) => Revalidate::Background(after.unwrap_or_default()),
             (Mode::After, Some(after)) if !after.is_zero() => Revalidate::After(after),
             (Mode::After, _) => {
-                return Err("after needs after_seconds, a whole number from 1".to_owned());
+                return Err("revalidate after needs after_seconds, from 1".to_owned());
             }
             (Mode::Always | Mode::Never, Some(_)) => {
                 return Err("after_seconds goes with after or background: leave it out".to_owned());

@@ -122,11 +122,11 @@ fn rules_have_one_spelling_and_mistakes_are_told_with_what_is_expected() {
         ),
         (
             r#"{"rules":[{"tags":"*","revalidate":"after"}]}"#,
-            "after needs after_seconds",
+            "revalidate after needs after_seconds",
         ),
         (
             r#"{"rules":[{"tags":"*","revalidate":"after","after_seconds":0}]}"#,
-            "after needs after_seconds",
+            "revalidate after needs after_seconds",
         ),
         (
             r#"{"rules":[{"tags":"*","revalidate":"never","after_seconds":1}]}"#,
