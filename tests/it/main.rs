@@ -9,6 +9,7 @@ mod disk_full;
 mod edited_endpoints;
 mod fills;
 mod filters;
+mod freshness;
 mod hits;
 mod hosted;
 mod hostile;

@@ -38,33 +38,42 @@ where
     where
         F: Future<Output = V> + Send + 'static,
     {
-        let (role, mut receiver) = {
-            let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-            match running.get(&key) {
-                Some(receiver) => (Role::Follower, receiver.clone()),
-                None => {
-                    let (sender, receiver) = watch::channel(None);
-                    running.insert(key.clone(), receiver.clone());
-                    let landing = Landing {
-                        running: self.running.clone(),
-                        key,
-                    };
-                    tasks.spawn(async move {
-                        let value = fetch.await;
-                        // Later callers must start afresh, so the key goes before the value is told.
-                        drop(landing);
-                        sender.send_replace(Some(value));
-                    });
-                    (Role::Leader, receiver)
-                }
-            }
-        };
+        let (role, mut receiver) = self.start(tasks, key, fetch);
         let value = receiver
             .wait_for(Option::is_some)
             .await
             .ok()
             .and_then(|value| value.clone());
         (role, value)
+    }
+
+    /// The same for who does not wait: where none is in flight, `fetch` is.
+    pub(crate) fn start<F>(
+        &self,
+        tasks: &TaskTracker,
+        key: K,
+        fetch: F,
+    ) -> (Role, watch::Receiver<Option<V>>)
+    where
+        F: Future<Output = V> + Send + 'static,
+    {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(receiver) = running.get(&key) {
+            return (Role::Follower, receiver.clone());
+        }
+        let (sender, receiver) = watch::channel(None);
+        running.insert(key.clone(), receiver.clone());
+        let landing = Landing {
+            running: self.running.clone(),
+            key,
+        };
+        tasks.spawn(async move {
+            let value = fetch.await;
+            // Later callers must start afresh, so the key goes before the value is told.
+            drop(landing);
+            sender.send_replace(Some(value));
+        });
+        (Role::Leader, receiver)
     }
 }
 

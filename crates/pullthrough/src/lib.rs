@@ -1,9 +1,10 @@
 //! The cache engine of proxy projects: what to ask an upstream, what to serve meanwhile, what to keep.
 //!
 //! Four questions, a file each: is the tag still what it was ([`freshness`]), which manifest is it
-//! ([`manifest`]), where are the blob's bytes ([`blob`]), and how do they get here, once ([`fill`]).
+//! ([`manifest`]; a tag that is checked beside its pulls: [`background`]), where are the blob's bytes ([`blob`]), and how do they get here, once ([`fill`]).
 //! Who may ask was settled before; what a project is, `registry` knows.
 
+mod background;
 mod blob;
 mod error;
 mod fill;
@@ -60,8 +61,6 @@ pub struct Origin {
     pub project_id: i64,
     /// Bytes that the project may hold; `None` for any number.
     pub limit_bytes: Option<u64>,
-    /// The project's rules.
-    pub policy: freshness::Policy,
 }
 
 impl Origin {
@@ -84,6 +83,8 @@ type Asked = (RepositoryName, DateTime<Utc>);
 pub enum Outcome {
     /// From here, without asking.
     Hit,
+    /// From here, while upstream is asked beside whether it is still the same.
+    Background,
     /// From here, after upstream said that it is still the same.
     Revalidated,
     /// Fetched from upstream for this request.
@@ -107,6 +108,7 @@ struct Engine {
     fills: fill::Fills,
     manifests: flight::Flights<(Asked, String), Result<Resolved, Error>>,
     listings: listing::Listings,
+    background: background::Background,
     /// Fetches outlive the clients that began them; this is who owns them.
     tasks: TaskTracker,
 }
@@ -119,6 +121,7 @@ impl PullThrough {
             fills: fill::Fills::default(),
             manifests: flight::Flights::default(),
             listings: listing::Listings::new(config.listing_ttl),
+            background: background::Background::default(),
             tasks: TaskTracker::new(),
             config,
         }))
@@ -129,8 +132,10 @@ impl PullThrough {
         self.0.fills.len()
     }
 
-    /// Waits until every fetch in flight has ended: for a shutdown, under a deadline of the caller's.
+    /// Waits until every fetch in flight has ended: for a shutdown, under a deadline of the caller's. Checks in the
+    /// background, which nobody waits for, are given up.
     pub async fn drain(&self) {
+        self.0.background.stop();
         self.0.tasks.close();
         self.0.tasks.wait().await;
     }

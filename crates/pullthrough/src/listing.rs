@@ -216,7 +216,7 @@ impl PullThrough {
 fn allowed(origin: &Origin, now: DateTime<Utc>) -> Result<(), Error> {
     match manifest::upstream_state(origin, now) {
         UpstreamState::Closed => Ok(()),
-        UpstreamState::Open { reason } => {
+        UpstreamState::Open { reason, .. } => {
             Err(list_error(origin, upstream::Error::Resting { reason }))
         }
     }

@@ -9,7 +9,7 @@ use oci::{Algorithm, Digest, Manifest, ManifestKind, Reference, Tag, media_type}
 use upstream::{FetchedManifest, Patience};
 
 use crate::flight::Role;
-use crate::freshness::{self, UpstreamState, Verdict};
+use crate::freshness::{self, Failed, Failure, Known, Policy, Revalidate, UpstreamState, Verdict};
 use crate::{Engine, Error, Origin, Outcome, PullThrough, StoredManifest};
 
 /// A manifest, and how it was come by.
@@ -26,8 +26,9 @@ pub struct Resolved {
 impl PullThrough {
     /// The manifest that `reference` means now.
     ///
-    /// A digest that is held asks nothing upstream. A tag that is held asks by `HEAD` when it is due, and is
-    /// served as it is when upstream cannot answer. What is not held is fetched with one `GET`.
+    /// A digest that is held asks nothing upstream. A tag that is held asks by `HEAD` when it is due by `policy`, and
+    /// is served as it is when upstream cannot answer and the policy allows that. What is not held is fetched with one
+    /// `GET`.
     ///
     /// # Errors
     /// What upstream said, where nothing is held to serve instead.
@@ -35,11 +36,12 @@ impl PullThrough {
         &self,
         origin: &Origin,
         reference: &Reference,
+        policy: Policy,
         now: DateTime<Utc>,
     ) -> Result<Resolved, Error> {
         match reference {
             Reference::Digest(digest) => self.by_digest(origin, digest, now).await,
-            Reference::Tag(tag) => self.by_tag(origin, tag, now).await,
+            Reference::Tag(tag) => self.by_tag(origin, tag, policy, now).await,
         }
     }
 
@@ -69,36 +71,35 @@ impl PullThrough {
         &self,
         origin: &Origin,
         tag: &Tag,
+        policy: Policy,
         now: DateTime<Utc>,
     ) -> Result<Resolved, Error> {
         let entry = self.0.local.tag(&origin.repository, tag).await?;
-        let checked_at = entry.as_ref().map(|entry| match entry.is_doubted {
-            true => DateTime::<Utc>::MIN_UTC,
-            false => entry.checked_at,
-        });
-        let verdict = match &entry {
-            Some(_) => {
-                freshness::decide(now, checked_at, &origin.policy, upstream_state(origin, now))
-            }
-            None => Verdict::Fetch,
-        };
-        let held = |outcome| self.held(origin, entry.as_ref(), outcome, now);
-        match verdict {
-            Verdict::Fresh => {
-                if let Some(resolved) = held(Outcome::Hit).await? {
-                    return Ok(resolved);
+        if let Some(entry) = &entry {
+            let known = self.0.known(origin, tag, entry, &policy);
+            let upstream = upstream_state(origin, now);
+            let (outcome, is_to_be_checked) =
+                match freshness::decide(now, Some(&known), &policy, upstream) {
+                    Verdict::Fresh => (Some(Outcome::Hit), false),
+                    Verdict::Stale { reason } => (Some(Outcome::Stale { reason }), false),
+                    Verdict::Background { reason: None } => (Some(Outcome::Background), true),
+                    Verdict::Background {
+                        reason: Some(reason),
+                    } => (Some(Outcome::Stale { reason }), true),
+                    Verdict::Revalidate | Verdict::Fetch => (None, false),
+                };
+            if let Some(outcome) = outcome
+                && let Some(resolved) = self.0.held(origin, entry, outcome, now).await?
+            {
+                if is_to_be_checked {
+                    self.check_beside(origin, tag, policy, now);
                 }
+                return Ok(resolved);
             }
-            Verdict::Stale { reason } => {
-                if let Some(resolved) = held(Outcome::Stale { reason }).await? {
-                    return Ok(resolved);
-                }
-            }
-            Verdict::Revalidate | Verdict::Fetch => {}
         }
         let (engine, asked, tag) = (self.0.clone(), origin.clone(), tag.clone());
         let key = tag.to_string();
-        let fetch = async move { engine.check(&asked, &tag, entry, now).await };
+        let fetch = async move { engine.check(&asked, &tag, policy, now).await };
         self.share(origin, key, fetch).await
     }
 
@@ -117,82 +118,108 @@ impl PullThrough {
         }
         Ok(resolved)
     }
-
-    async fn held(
-        &self,
-        origin: &Origin,
-        entry: Option<&TagEntry>,
-        outcome: Outcome,
-        now: DateTime<Utc>,
-    ) -> Result<Option<Resolved>, Error> {
-        match entry {
-            Some(entry) => self.0.held(origin, entry, outcome, now).await,
-            None => Ok(None),
-        }
-    }
 }
 
 impl Engine {
-    /// Asks upstream what `tag` is, and serves what is held where it cannot say.
-    async fn check(
+    /// What is known of a tag that is held.
+    fn known(&self, origin: &Origin, tag: &Tag, entry: &TagEntry, policy: &Policy) -> Known {
+        Known {
+            checked_at: entry.checked_at,
+            is_doubted: entry.is_doubted,
+            failed: match policy.revalidate {
+                Revalidate::Background(_) => self.background.failed(origin, tag),
+                Revalidate::After(_) | Revalidate::Never => None,
+            },
+        }
+    }
+
+    /// Asks upstream what `tag` is, and serves what is held where it cannot say and the policy allows that.
+    pub(crate) async fn check(
         &self,
         origin: &Origin,
         tag: &Tag,
-        entry: Option<TagEntry>,
+        policy: Policy,
         now: DateTime<Utc>,
     ) -> Result<Resolved, Error> {
         let reference = Reference::Tag(tag.clone());
-        let entry = match entry {
-            // A tag whose manifest is not here after all is fetched like an unknown one.
-            Some(entry)
-                if self
-                    .local
-                    .manifest(&origin.repository, &entry.digest)
-                    .await?
-                    .is_some() =>
-            {
-                entry
-            }
-            _ => return self.fetch(origin, &reference, Some(tag), now).await,
+        // A tag whose manifest is not here after all is fetched like an unknown one.
+        let Some(entry) = self.held_tag(origin, tag).await? else {
+            return self.fetch(origin, &reference, Some(tag), now).await;
         };
-        let error = match origin
-            .client
-            .head_manifest(origin.remote(), &reference, Patience::Revalidate)
-            .await
+        // The check that this pull came too late to join may have ended since it looked.
+        let known = self.known(origin, tag, &entry, &policy);
+        if freshness::decide(now, Some(&known), &policy, UpstreamState::Closed) == Verdict::Fresh
+            && let Some(resolved) = self.held(origin, &entry, Outcome::Hit, now).await?
         {
+            return Ok(resolved);
+        }
+        let error = match self.ask_tag(origin, tag, &entry, now).await {
+            Ok(resolved) => return Ok(resolved),
+            Err(error) => error,
+        };
+        let Some((failure, reason)) = failure_of(&error) else {
+            return Err(error);
+        };
+        if let Revalidate::Background(_) = policy.revalidate {
+            let failed = Failed {
+                at: now,
+                failure,
+                reason: reason.clone(),
+            };
+            self.background.note(origin, tag, failed);
+        }
+        if !policy.stale.serves(now, entry.checked_at, failure) {
+            tracing::warn!(repository = %origin.repository, %tag, upstream = origin.client.name(), reason, checked_at = %entry.checked_at, "a cached tag is not served: the project's rules allow no stale copy after this failure, or none of this age");
+            return Err(error);
+        }
+        tracing::warn!(repository = %origin.repository, %tag, upstream = origin.client.name(), reason, "serving a stale tag");
+        self.held(origin, &entry, Outcome::Stale { reason }, now)
+            .await?
+            .ok_or(error)
+    }
+
+    /// The tag, where the manifest it points at is here.
+    async fn held_tag(&self, origin: &Origin, tag: &Tag) -> Result<Option<TagEntry>, Error> {
+        let Some(entry) = self.local.tag(&origin.repository, tag).await? else {
+            return Ok(None);
+        };
+        let held = self.local.manifest(&origin.repository, &entry.digest);
+        Ok(held.await?.map(|_| entry))
+    }
+
+    /// Asks upstream whether `tag` is still what it was, and brings what it is now.
+    async fn ask_tag(
+        &self,
+        origin: &Origin,
+        tag: &Tag,
+        entry: &TagEntry,
+        now: DateTime<Utc>,
+    ) -> Result<Resolved, Error> {
+        let reference = Reference::Tag(tag.clone());
+        let asked = origin
+            .client
+            .head_manifest(origin.remote(), &reference, Patience::Revalidate);
+        let resolved = match asked.await {
             Ok(head) if head.digest.as_ref() == Some(&entry.digest) => {
                 self.local.db().note_checked(&origin.repository, tag, now);
                 let entry = TagEntry {
                     checked_at: now,
                     is_doubted: false,
-                    ..entry
+                    ..entry.clone()
                 };
-                return self
-                    .held(origin, &entry, Outcome::Revalidated, now)
+                self.held(origin, &entry, Outcome::Revalidated, now)
                     .await?
-                    .ok_or(Error::Abandoned);
+                    .ok_or(Error::Abandoned)?
             }
             // Moved: its new bytes are asked for by the name that upstream gave, or, where it gave none, by tag.
-            Ok(head) => self.follow(origin, tag, head.digest, now).await,
+            Ok(head) => self.follow(origin, tag, head.digest, now).await?,
             Err(error) if cannot_head(&error) => {
-                self.fetch(origin, &reference, Some(tag), now).await
+                self.fetch(origin, &reference, Some(tag), now).await?
             }
-            Err(error) => Err(upstream_error(origin, &reference, error)),
+            Err(error) => return Err(upstream_error(origin, &reference, error)),
         };
-        let error = match error {
-            Ok(resolved) => return Ok(resolved),
-            Err(error) => error,
-        };
-        let reason = match &error {
-            Error::ManifestUnknown { .. } if origin.policy.serve_gone => "gone upstream".to_owned(),
-            Error::ManifestUnknown { .. } => return Err(error),
-            Error::Upstream { source, .. } => source.to_string(),
-            _ => return Err(error),
-        };
-        tracing::warn!(repository = %origin.repository, %tag, upstream = origin.client.name(), reason, "serving a stale tag");
-        self.held(origin, &entry, Outcome::Stale { reason }, now)
-            .await?
-            .ok_or(error)
+        self.background.forget(origin, tag);
+        Ok(resolved)
     }
 
     /// The tag points elsewhere now. Where the new digest is held already, only the tag moves.
@@ -340,13 +367,28 @@ pub(crate) fn upstream_state(origin: &Origin, now: DateTime<Utc>) -> UpstreamSta
     use upstream::Verdict as Breaker;
     match origin.client.breaker().allows(now) {
         Breaker::Ask => UpstreamState::Closed,
-        Breaker::Skip { reason } => UpstreamState::Open { reason },
-        Breaker::SkipAndProbe { reason } => {
+        Breaker::Skip { outage, reason } => UpstreamState::Open {
+            failure: outage.into(),
+            reason,
+        },
+        Breaker::SkipAndProbe { outage, reason } => {
             let client = origin.client.clone();
             // Owned by the runtime: it ends with its own time limit and leaves nothing behind.
             tokio::spawn(async move { client.probe().await });
-            UpstreamState::Open { reason }
+            UpstreamState::Open {
+                failure: outage.into(),
+                reason,
+            }
         }
+    }
+}
+
+/// What upstream did, where the error is its: the class, and the same for people.
+fn failure_of(error: &Error) -> Option<(Failure, String)> {
+    match error {
+        Error::ManifestUnknown { .. } => Some((Failure::Gone, "gone upstream".to_owned())),
+        Error::Upstream { source, .. } => Some((Failure::of(source), source.to_string())),
+        _ => None,
     }
 }
 

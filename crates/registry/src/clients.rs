@@ -25,6 +25,8 @@ struct Known {
     /// in them.
     made: HashMap<i64, (DateTime<Utc>, Client)>,
     looks: HashMap<i64, Look>,
+    /// Until when an endpoint is treated as down. Beside the clients: an edit of the endpoint ends no drill.
+    drills: HashMap<i64, DateTime<Utc>>,
 }
 
 impl Clients {
@@ -38,6 +40,7 @@ impl Clients {
     /// Keeps a new client, unless another request made one meanwhile: all must share one set of tokens and one breaker.
     fn keep(&self, upstream: &Upstream, client: Client) -> Client {
         let mut known = self.lock();
+        client.set_drill(known.drills.get(&upstream.id).copied());
         let (at, kept) = known
             .made
             .entry(upstream.id)
@@ -53,6 +56,7 @@ impl Clients {
         let mut known = self.lock();
         known.made.remove(&id);
         known.looks.remove(&id);
+        known.drills.remove(&id);
     }
 
     /// Forgets all endpoints but these.
@@ -60,6 +64,7 @@ impl Clients {
         let mut known = self.lock();
         known.made.retain(|id, _| ids.contains(id));
         known.looks.retain(|id, _| ids.contains(id));
+        known.drills.retain(|id, _| ids.contains(id));
     }
 
     pub(crate) fn look(&self, id: i64) -> Option<Look> {
@@ -68,6 +73,23 @@ impl Clients {
 
     pub(crate) fn note(&self, id: i64, look: Look) {
         self.lock().looks.insert(id, look);
+    }
+
+    /// Until when an endpoint is treated as down.
+    pub(crate) fn drill(&self, id: i64) -> Option<DateTime<Utc>> {
+        self.lock().drills.get(&id).copied()
+    }
+
+    /// Treats an endpoint as down until then; `None` ends that. What was so before is returned.
+    pub(crate) fn set_drill(&self, id: i64, until: Option<DateTime<Utc>>) -> Option<DateTime<Utc>> {
+        let mut known = self.lock();
+        if let Some((_, client)) = known.made.get(&id) {
+            client.set_drill(until);
+        }
+        match until {
+            Some(until) => known.drills.insert(id, until),
+            None => known.drills.remove(&id),
+        }
     }
 
     /// Runs a look at an endpoint, which nobody waits for.

@@ -15,7 +15,7 @@ use oci::{Platform, RepositoryName};
 use crate::per_project::PerProject;
 use crate::settings::Settings;
 pub use dry_run::{FilterDraft, FilterReport, Filtered, FilteredRepository};
-pub(crate) use pattern::Pattern;
+pub(crate) use pattern::{Glob, Pattern};
 pub(crate) use rules::{Rules, Subject, Verdict};
 
 /// Harbor's allow-pattern for repositories of the upstream.

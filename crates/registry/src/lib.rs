@@ -18,6 +18,7 @@ mod error;
 mod eviction;
 mod figures;
 mod filter;
+mod freshness;
 mod health;
 mod immutability;
 mod janitor;
@@ -121,6 +122,7 @@ struct Inner {
     engine: PullThrough,
     clients: clients::Clients,
     filters: filter::Filters,
+    freshness: freshness::AllFreshness,
     limits: limits::ProjectLimits,
     immutability: immutability::ImmutabilityRules,
     /// Whose turn it is to look into blobs.
@@ -138,6 +140,7 @@ impl Registry {
             pulls: figures::Pulls::default(),
             clients: clients::Clients::default(),
             filters: filter::Filters::default(),
+            freshness: freshness::AllFreshness::default(),
             limits: limits::ProjectLimits::default(),
             immutability: immutability::ImmutabilityRules::default(),
             additions: Semaphore::new(additions::AT_ONCE),
@@ -206,14 +209,12 @@ impl Registry {
             Some(limits) => client.within_limits(limits),
             None => client,
         };
-        let policy = pull::policy(&project.metadata);
         Ok(Kind::Proxied(Origin {
             client,
             asked_since,
             repository,
             project_id: project.id,
             limit_bytes: project.limit_bytes,
-            policy,
         }))
     }
 

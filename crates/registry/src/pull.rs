@@ -9,7 +9,6 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use metadata::BlobRight;
 use oci::{Descriptor, Digest, Reference, RepositoryName};
-use pullthrough::freshness::Policy;
 use pullthrough::{BlobBody, OpenedBlob, Origin, Outcome};
 
 use crate::filter::Filter;
@@ -73,7 +72,12 @@ impl Registry {
                 let kept = self.immutable_digest(access, repository, reference).await?;
                 let is_kept = kept.is_some();
                 let wanted = kept.map_or_else(|| reference.clone(), Reference::Digest);
-                let resolved = self.0.engine.manifest(&origin, &wanted, now).await?;
+                let policy = self.0.freshness.of(access.project(), &wanted);
+                let resolved = self
+                    .0
+                    .engine
+                    .manifest(&origin, &wanted, policy, now)
+                    .await?;
                 if let Reference::Tag(tag) = reference {
                     let digest = &resolved.manifest.digest;
                     self.admit_resolved(access, &filter, repository, tag.as_str(), digest)
@@ -290,19 +294,4 @@ fn asks_for_referrers(metadata: &BTreeMap<String, String>) -> bool {
     metadata
         .get("proxy_referrer_api")
         .is_none_or(|text| text != "false")
-}
-
-/// A proxy project's rules, from its metadata. What cannot be read means the default, as in Harbor.
-pub(crate) fn policy(metadata: &BTreeMap<String, String>) -> Policy {
-    let seconds = metadata
-        .get("revalidate_after_seconds")
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(0);
-    let serve_gone = metadata
-        .get("proxy_cache_local_on_not_found")
-        .is_some_and(|text| text == "true");
-    Policy {
-        revalidate_after: Duration::from_secs(seconds),
-        serve_gone,
-    }
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::filter::{self, Pattern, Rules};
+use crate::freshness::{self, Freshness};
 use crate::{Error, Result, limits};
 
 /// Settings by key.
@@ -30,6 +31,8 @@ enum Value {
     Pattern,
     /// Rules of a filter.
     Rules,
+    /// When tags are checked, and what is served where they cannot be.
+    Freshness,
     /// Set by the server alone.
     Fixed,
 }
@@ -43,7 +46,7 @@ enum In {
 }
 
 /// THE list of keys.
-const KEYS: [(&str, Value, In); 17] = [
+const KEYS: [(&str, Value, In); 18] = [
     ("public", Value::Flag, In::Every),
     ("enable_content_trust", Value::NotYet, In::Hosted),
     ("enable_content_trust_cosign", Value::NotYet, In::Every),
@@ -71,6 +74,8 @@ const KEYS: [(&str, Value, In); 17] = [
     (filter::RULES, Value::Rules, In::Proxy),
     // Ours: how long a cached tag is served without asking upstream. Harbor asks each time, which is 0.
     (REVALIDATE_AFTER, Value::Count, In::Proxy),
+    // Ours: the same for some tags, and what is served where upstream cannot say.
+    (freshness::FRESHNESS, Value::Freshness, In::Proxy),
 ];
 
 /// How long a cached tag is served without asking upstream, in seconds.
@@ -225,6 +230,10 @@ fn normal(key: &str, rule: Value, value: &str, was: &str) -> Result<String> {
         // Whether it can be read depends on its kind: see `check_filter`.
         Value::Pattern => Ok(value.to_owned()),
         Value::Rules => match Rules::parse(value) {
+            Ok((_, spelled)) => Ok(spelled),
+            Err(error) => Err(Error::BadRequest(format!("{key}: {error}"))),
+        },
+        Value::Freshness => match Freshness::parse(value) {
             Ok((_, spelled)) => Ok(spelled),
             Err(error) => Err(Error::BadRequest(format!("{key}: {error}"))),
         },

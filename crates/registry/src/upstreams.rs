@@ -2,6 +2,7 @@
 //! is asked for is the pull's business; Harbor's API calls them registries.
 
 mod address;
+mod drill;
 mod health;
 mod options;
 mod suggestions;

@@ -9,6 +9,7 @@ mod document;
 mod effective;
 mod egress;
 mod environment;
+mod freshness;
 mod harbor;
 mod listen;
 mod observe;

@@ -53,7 +53,7 @@ enum Named {
 
 /// What is recorded, by operation.
 #[rustfmt::skip]
-const RECORDED: [(&str, AuditEvent, Named); 44] = {
+const RECORDED: [(&str, AuditEvent, Named); 46] = {
     use AuditEvent as E;
     [
         ("createProject",          E::CreateProject,    Named::Told),
@@ -88,6 +88,8 @@ const RECORDED: [(&str, AuditEvent, Named); 44] = {
         ("createRegistry",         E::CreateRegistry,   Named::Told),
         ("updateRegistry",         E::UpdateRegistry,   Named::Registry),
         ("deleteRegistry",         E::DeleteRegistry,   Named::Registry),
+        ("startDrill",             E::UpdateRegistry,   Named::Registry),
+        ("endDrill",               E::UpdateRegistry,   Named::Registry),
         ("updateConfigurations",   E::UpdateConfiguration, Named::Told),
         ("updateQuota",            E::UpdateProject,    Named::Told),
         ("createRetention",        E::UpdateProject,    Named::Told),

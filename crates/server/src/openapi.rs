@@ -26,7 +26,7 @@ const ABOUT: &str = "Harbor's management API under `/api/v2.0`, and what is Road
     `/api/roadstead/v1`. What differs from Harbor is told in docs/compatibility.md.";
 
 /// Harbor's tags, and ours after them.
-const TAGS: [(&str, &str); 24] = [
+const TAGS: [(&str, &str); 25] = [
     ("project", "Namespaces: hosted, or a proxy cache"),
     ("member", "Who has which role in a project"),
     ("projectMetadata", "A project's settings, one at a time"),
@@ -51,6 +51,10 @@ const TAGS: [(&str, &str); 24] = [
     ("health", "Whether it is well"),
     ("ping", "Whether it is there"),
     ("filter", "What a proxy cache lets through"),
+    (
+        "drill",
+        "An upstream treated as down, to see what its projects do",
+    ),
 ];
 
 /// Parameters of paths mean the same wherever they are.

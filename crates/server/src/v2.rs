@@ -336,6 +336,7 @@ fn unroutable(method: &Method, error: RouteError) -> Error {
 fn tell_outcome(headers: &mut HeaderMap, outcome: &Outcome) {
     let text = match outcome {
         Outcome::Hit => "hit".to_owned(),
+        Outcome::Background => "hit; reason=\"being checked in the background\"".to_owned(),
         Outcome::Revalidated => "revalidated".to_owned(),
         Outcome::Filled => "filled".to_owned(),
         Outcome::Joined => "joined".to_owned(),

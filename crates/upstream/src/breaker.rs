@@ -1,14 +1,15 @@
 //! The circuit breaker: when a cached copy is at hand, is the registry worth asking right now? A pure state
-//! machine; requests that have nothing else to answer with are always sent and never ask here.
+//! machine; requests that have nothing else to answer with are always sent and never ask here. Only an outage drill
+//! keeps those from being sent too.
 
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 
-use crate::Error;
 use crate::budget::{DEFAULT_HOLD, LONGEST_HOLD};
+use crate::{Error, Step};
 
 /// The first pause after an outage; it doubles up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -25,14 +26,29 @@ pub enum Verdict {
     Ask,
     /// Serve the copy.
     Skip {
+        /// What kind of outage it is.
+        outage: Outage,
         /// Why, for headers and logs.
         reason: String,
     },
     /// Serve the copy, and run [`crate::Client::probe`] beside it: exactly one caller is told so.
     SkipAndProbe {
+        /// What kind of outage it is.
+        outage: Outage,
         /// Why, for headers and logs.
         reason: String,
     },
+}
+
+/// Why a registry is not worth asking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outage {
+    /// It cannot be reached or does not answer, or an administrator wants it treated so.
+    Unreachable,
+    /// It fails again and again.
+    Erring,
+    /// It has asked for a pause.
+    RateLimited,
 }
 
 /// One registry's breaker.
@@ -50,10 +66,13 @@ struct State {
     last_pause: Option<Duration>,
     /// A 429's end. Apart from `open`: a blob that arrives does not lift a limit on manifests.
     held_until: Option<DateTime<Utc>>,
+    /// The end of a drill: until then it is down, because an administrator says so.
+    drill_until: Option<DateTime<Utc>>,
 }
 
 struct Open {
     until: DateTime<Utc>,
+    outage: Outage,
     reason: String,
     probe_lease_until: Option<DateTime<Utc>>,
 }
@@ -77,9 +96,16 @@ impl Breaker {
     /// Whether to ask the registry about something a copy of which is at hand.
     pub fn allows(&self, now: DateTime<Utc>) -> Verdict {
         let mut state = self.lock();
+        if let Some(until) = state.drill(now) {
+            return Verdict::Skip {
+                outage: Outage::Unreachable,
+                reason: of_drill(until),
+            };
+        }
         if let Some(until) = state.held_until {
             if now < until {
                 return Verdict::Skip {
+                    outage: Outage::RateLimited,
                     reason: "rate limited".to_owned(),
                 };
             }
@@ -88,18 +114,42 @@ impl Breaker {
         let Some(open) = &mut state.open else {
             return Verdict::Ask;
         };
-        let reason = open.reason.clone();
+        let (outage, reason) = (open.outage, open.reason.clone());
         let is_due = now >= open.until && open.probe_lease_until.is_none_or(|lease| now >= lease);
         if !is_due {
-            return Verdict::Skip { reason };
+            return Verdict::Skip { outage, reason };
         }
         open.probe_lease_until = Some(now + PROBE_LEASE);
-        Verdict::SkipAndProbe { reason }
+        Verdict::SkipAndProbe { outage, reason }
     }
 
     /// Why the registry is out of reach, by the last that was heard of it. For people: it sends no prober.
-    pub fn outage(&self) -> Option<String> {
-        self.lock().open.as_ref().map(|open| open.reason.clone())
+    pub fn outage(&self, now: DateTime<Utc>) -> Option<String> {
+        let state = self.lock();
+        let drill = state.drill(now).map(of_drill);
+        drill.or_else(|| state.open.as_ref().map(|open| open.reason.clone()))
+    }
+
+    /// Until when an administrator wants it treated as down.
+    pub fn drill(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        self.lock().drill(now)
+    }
+
+    /// Treats it as down until then; `None` ends that.
+    pub(crate) fn set_drill(&self, until: Option<DateTime<Utc>>) {
+        self.lock().drill_until = until;
+    }
+
+    /// # Errors
+    /// [`Error::Unreachable`] while it is treated as down: nothing is to be sent.
+    pub(crate) fn refuse_in_drill(&self, now: DateTime<Utc>) -> Result<(), Error> {
+        match self.drill(now) {
+            Some(until) => Err(Error::Unreachable {
+                step: Step::Drill,
+                reason: of_drill(until),
+            }),
+            None => Ok(()),
+        }
     }
 
     /// Takes note of how a request ended.
@@ -114,10 +164,16 @@ impl Breaker {
             Err(Error::Failed { status }) if *status >= 500 => {
                 state.failures += 1;
                 if state.failures >= FAILURES_IN_A_ROW || state.open.is_some() {
-                    state.open(format!("status {status}"), now);
+                    state.open(Outage::Erring, format!("status {status}"), now);
                 }
             }
-            Err(error) if error.is_outage() => state.open(error.to_string(), now),
+            // It was not asked. When the drill ends it is what it was before.
+            Err(Error::Unreachable {
+                step: Step::Drill, ..
+            }) => {}
+            Err(error) if error.is_outage() => {
+                state.open(Outage::Unreachable, error.to_string(), now);
+            }
             // These were not sent: they tell nothing.
             Err(
                 Error::Configuration { .. }
@@ -145,7 +201,11 @@ impl fmt::Debug for Breaker {
 }
 
 impl State {
-    fn open(&mut self, reason: String, now: DateTime<Utc>) {
+    fn drill(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        self.drill_until.filter(|until| now < *until)
+    }
+
+    fn open(&mut self, outage: Outage, reason: String, now: DateTime<Utc>) {
         // Requests that were under way together fail together: that is one outage, one step.
         let is_same_outage = self.open.as_ref().is_some_and(|open| now < open.until);
         let pause = match self.last_pause {
@@ -160,6 +220,7 @@ impl State {
         self.last_pause = Some(pause);
         self.open = Some(Open {
             until,
+            outage,
             reason,
             probe_lease_until: None,
         });
@@ -172,6 +233,11 @@ impl State {
             self.last_pause = None;
         }
     }
+}
+
+fn of_drill(until: DateTime<Utc>) -> String {
+    let until = until.to_rfc3339_opts(SecondsFormat::Secs, true);
+    format!("treated as down until {until} by an administrator")
 }
 
 #[cfg(test)]

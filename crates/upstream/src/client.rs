@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use http::Method;
 use oci::{Digest, MAX_MANIFEST_BYTES, Reference, Scope, media_type};
 use url::Url;
@@ -149,6 +149,7 @@ impl Client {
         let Some(front) = &self.inner.front else {
             return Ok(None);
         };
+        self.inner.sender.breaker().refuse_in_drill(Utc::now())?;
         let client = front.registry().await?;
         Ok(Some(Self {
             inner: Arc::clone(&client.inner),
@@ -174,6 +175,13 @@ impl Client {
     /// Whether a question that a cached copy can answer is worth asking.
     pub fn breaker(&self) -> &Breaker {
         self.known().sender.breaker()
+    }
+
+    /// Treats the registry as down until then, for everything that is asked of it; `None` ends that.
+    pub fn set_drill(&self, until: Option<DateTime<Utc>>) {
+        // What stands before the registry is not asked either, so nothing becomes known of it meanwhile.
+        self.inner.sender.breaker().set_drill(until);
+        self.breaker().set_drill(until);
     }
 
     /// Which manifest `reference` names now.

@@ -94,6 +94,8 @@ pub enum Step {
     Proxy,
     /// The connection stood, and broke.
     Http,
+    /// Nowhere: an administrator wants the registry treated as down.
+    Drill,
 }
 
 impl fmt::Display for Step {
@@ -104,6 +106,7 @@ impl fmt::Display for Step {
             Self::Tls => "TLS",
             Self::Proxy => "proxy",
             Self::Http => "HTTP",
+            Self::Drill => "outage drill",
         })
     }
 }

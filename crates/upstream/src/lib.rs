@@ -37,7 +37,7 @@ use std::fmt;
 use std::time::Duration;
 
 pub use body::BlobStream;
-pub use breaker::{Breaker, Verdict};
+pub use breaker::{Breaker, Outage, Verdict};
 pub use budget::Budget;
 pub use client::{BlobBody, BlobHead, Client, FetchedManifest, ManifestHead};
 pub use environment::Environment;

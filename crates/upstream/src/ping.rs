@@ -120,6 +120,10 @@ fn of_step(step: Step, reason: &str, reached: PingStep, endpoint: &Endpoint) -> 
             reached,
             "check that the port is the registry's, and what stands between us and it".to_owned(),
         ),
+        Step::Drill => (
+            reached,
+            "wait for the drill to end, or end it".to_owned(),
+        ),
     }
 }
 

@@ -180,7 +180,7 @@ impl Sender {
 
     pub(crate) fn figures(&self, now: DateTime<Utc>) -> Figures {
         Figures {
-            is_open: self.breaker.outage().is_some(),
+            is_open: self.breaker.outage(now).is_some(),
             in_use: self.limits.in_use(),
             budgets: self.accounts.budgets(now),
             ..self.counters.figures()
@@ -258,6 +258,7 @@ impl Sender {
 
     /// The registry's first answer, to somebody without a pass: whether it asks for a token.
     pub(crate) async fn is_token_wanted(&self) -> Result<bool, Error> {
+        self.breaker.refuse_in_drill(Utc::now())?;
         let url = self.ways.v2_url();
         let asked = send_once(&self.ways.data()?, Method::GET, &url, &HeaderMap::new()).await;
         let response = self.ways.by_proxy(&url, asked)?;
@@ -315,6 +316,7 @@ impl Sender {
 
     /// Tries the accounts in turn, while another may fare better.
     async fn try_send(&self, request: &Request) -> Result<Answer, Failure> {
+        self.breaker.refuse_in_drill(Utc::now())?;
         let mut failed: Option<Failure> = None;
         for account in self.accounts.in_turn(request.class, Utc::now())? {
             match self.send_as(account, request).await {

@@ -396,6 +396,7 @@ fn system() -> Vec<Row> {
     use Needs::*;
     use SystemAction::*;
     let registry = "/registries/{id}";
+    let drill = "/api/roadstead/v1/registries/{id}/drill";
     vec![
         row(GET, "/ping", Nothing, "/ping", 200),
         row(GET, "/health", Nothing, "/health", 200),
@@ -408,6 +409,9 @@ fn system() -> Vec<Row> {
         row(GET, registry, OfSystem(RegistryRead), "/registries/4711", 404),
         row(PUT, registry, OfSystem(RegistryUpdate), "/registries/4711", 404).with(json!({})),
         row(DELETE, registry, OfSystem(RegistryDelete), "/registries/4711", 404),
+        row(GET, drill, OfSystem(RegistryRead), "/api/roadstead/v1/registries/4711/drill", 404),
+        row(PUT, drill, OfSystem(RegistryUpdate), "/api/roadstead/v1/registries/4711/drill", 400).with(json!({ "until": "soon" })),
+        row(DELETE, drill, OfSystem(RegistryUpdate), "/api/roadstead/v1/registries/4711/drill", 404),
         row(GET, "/registries/{id}/info", OfSystem(RegistryRead), "/registries/4711/info", 404),
         row(GET, "/replication/adapters", OfSystem(ReplicationAdapterList), "/replication/adapters", 200),
         row(GET, "/replication/adapterinfos", OfSystem(ReplicationAdapterList), "/replication/adapterinfos", 200),

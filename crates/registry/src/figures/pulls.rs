@@ -234,7 +234,7 @@ fn load(counter: &AtomicU64) -> u64 {
 
 fn place(outcome: std::result::Result<&Outcome, &Error>) -> usize {
     match outcome {
-        Ok(Outcome::Hit) => 0,
+        Ok(Outcome::Hit | Outcome::Background) => 0,
         Ok(Outcome::Revalidated) => 1,
         Ok(Outcome::Filled) => FILLED,
         Ok(Outcome::Joined) => 3,

@@ -60,7 +60,9 @@ impl Registry {
     /// What is known of an endpoint, from memory: asks nobody.
     pub fn upstream_state(&self, saved: &Upstream) -> UpstreamState {
         let client = self.0.clients.made_for(saved);
-        let outage = client.as_ref().and_then(|client| client.breaker().outage());
+        let outage = client
+            .as_ref()
+            .and_then(|client| client.breaker().outage(Utc::now()));
         let look = self.0.clients.look(saved.id);
         state(saved, look, outage, client.map(budgets).unwrap_or_default())
     }
@@ -109,6 +111,8 @@ impl Registry {
             return;
         };
         let trouble = match self.client(id).await {
+            // Nothing is to be learned, and what was known is true again when the drill ends.
+            Ok(client) if client.breaker().drill(Utc::now()).is_some() => return,
             Ok(client) => answer_in_time(&client).await.err(),
             Err(error) => Some(error.to_string()),
         };

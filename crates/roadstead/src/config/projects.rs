@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::document::Value;
+use super::freshness::{self, FRESHNESS};
 use super::section::Section;
 use super::value;
 use super::{DeclaredProject, DeclaredUpstream};
@@ -75,6 +76,24 @@ fn read_one(section: &mut Section<'_>, upstreams: &[DeclaredUpstream]) -> Option
             section.complain("revalidate_after", NOT_A_PROXY);
         }
         metadata.insert(REVALIDATE_AFTER.to_owned(), age.to_string());
+    }
+    if let Some(text) = section.section("freshness", freshness::read) {
+        let complaint = match registry::check_project_setting(FRESHNESS, &text) {
+            _ if !is_proxy => Some(NOT_A_PROXY.to_owned()),
+            _ if metadata.contains_key(FRESHNESS) => Some(format!(
+                "stands beside metadata.{FRESHNESS}: write one of the two"
+            )),
+            // What the file lacks altogether has been told with its place.
+            Err(error) if !error.to_string().contains("missing field") => {
+                // The file's durations have units, and names without.
+                Some(without_key(FRESHNESS, &error).replace("_seconds", ""))
+            }
+            _ => None,
+        };
+        match complaint {
+            Some(complaint) => section.complain("freshness", complaint),
+            None => _ = metadata.insert(FRESHNESS.to_owned(), text),
+        }
     }
     metadata.insert("public".to_owned(), is_public.to_string());
     Some(DeclaredProject {
@@ -209,6 +228,7 @@ const METADATA: &[(&str, Rule)] = &[
     (PATTERN, Rule::AsInApi),
     ("proxy_cache_filter_kind", Rule::AsInApi),
     (RULES, Rule::AsInApi),
+    (FRESHNESS, Rule::AsInApi),
     ("enable_content_trust", Rule::NotYet(&["false"])),
     ("enable_content_trust_cosign", Rule::NotYet(&["false"])),
     ("prevent_vul", Rule::NotYet(&["false"])),

@@ -222,7 +222,7 @@ fn declared_endpoints_and_projects_are_read_with_their_secrets() {
         "registries:\n- {{name: hub, type: docker-hub, credential: {{access_key: me, access_secret: '${{HUB_TOKEN}}'}}}}\n\
          - {{name: lab, type: docker-registry, url: 'https://lab:5000/x', insecure: true, description: d,\n   \
          credential: {{type: basic, access_key: me, access_secret_file: '{}'}}}}\n\
-         projects:\n- {{name: dockerhub, public: true, registry: hub, revalidate_after: 5m,\n   \
+         projects:\n- {{name: dockerhub, public: true, registry: hub, revalidate_after: 5m, freshness: {{rules: [{{tags: 'v*', revalidate: never}}, {{tags: latest, revalidate: background, after: 1m}}], stale: {{gone: true, max_age: 7d}}}},\n   \
          metadata: {{proxy_cache_local_on_not_found: true, prevent_vul: 'false', max_upstream_conn: 4, proxy_cache_rules: [{{action: deny, tag: latest}}]}}}}\n- name: team\n",
         secret.display()
     );
@@ -260,6 +260,7 @@ fn declared_endpoints_and_projects_are_read_with_their_secrets() {
     let expected = [
         "max_upstream_conn=4",
         "prevent_vul=false",
+        r#"proxy_cache_freshness={"rules":[{"revalidate":"never","tags":"v*"},{"after_seconds":60,"revalidate":"background","tags":"latest"}],"stale":{"gone":true,"max_age_seconds":604800}}"#,
         "proxy_cache_local_on_not_found=true",
         r#"proxy_cache_rules=[{"action":"deny","tag":"latest"}]"#,
         "public=true",
@@ -332,7 +333,7 @@ fn what_check_config_shows_is_a_configuration_with_the_same_meaning() {
          drain_timeout: 90s\njanitor_period: 2h\nproxy: {https_proxy: 'http://p:1', no_proxy: a}\n\
          credential_helpers: [ecr-login]\nregistries: [{name: hub, type: docker-hub}, {name: q, type: quay, options: {http2: false,\n\
          token_hosts: [a.example], auth: {method: google, token_endpoint: 'http://t'}}}]\n\
-         projects: [{name: hub, registry: hub, revalidate_after: 0, metadata: {proxy_referrer_api: true, proxy_speed_kb: 800, max_upstream_conn: -1}}]\n",
+         projects: [{name: hub, registry: hub, revalidate_after: 0, freshness: {rules: [{tags: v1, revalidate: never}]}, metadata: {proxy_referrer_api: true, proxy_speed_kb: 800, max_upstream_conn: -1}}]\n",
     );
     let again = valid(&config.effective());
     assert_eq!(

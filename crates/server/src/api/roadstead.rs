@@ -1,5 +1,6 @@
 //! `/api/roadstead/v1`: what is ours alone, and Harbor has no word for. Errors and sign-in are as in Harbor's API.
 
+mod drill;
 mod filters;
 
 use axum::Router;
@@ -15,7 +16,10 @@ pub(super) const PREFIX: &str = "/api/roadstead/v1";
 
 /// All that is under `/api/roadstead/v1`.
 pub(super) fn operations() -> Vec<UtoipaMethodRouter<State>> {
-    vec![routes!(filters::dry_run)]
+    vec![
+        routes!(filters::dry_run),
+        routes!(drill::get, drill::start, drill::end),
+    ]
 }
 
 /// Everything under `/api/roadstead/v1`.

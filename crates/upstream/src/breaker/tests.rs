@@ -134,3 +134,25 @@ fn an_unwelcome_answer_is_no_outage() {
         assert_eq!(breaker.allows(at(0)), Verdict::Ask, "{error}");
     }
 }
+
+#[test]
+fn in_a_drill_nothing_is_asked_and_it_leaves_the_breaker_as_it_was() {
+    let breaker = Breaker::new();
+    breaker.set_drill(Some(at(60_000)));
+    let error = breaker.refuse_in_drill(at(0)).unwrap_err();
+    assert!(error.is_outage());
+    for millis in [0, 59_999] {
+        breaker.record(Asker::Request, Err(&error), at(millis));
+        let Verdict::Skip { outage, reason } = breaker.allows(at(millis)) else {
+            panic!("{millis}: nobody probes in a drill");
+        };
+        assert_eq!(outage, Outage::Unreachable);
+        assert_eq!(breaker.outage(at(millis)), Some(reason));
+    }
+    assert_eq!(breaker.allows(at(60_000)), Verdict::Ask);
+    assert_eq!(breaker.outage(at(60_000)), None);
+    assert_eq!(breaker.refuse_in_drill(at(60_000)), Ok(()));
+    breaker.set_drill(Some(at(90_000)));
+    breaker.set_drill(None);
+    assert_eq!(breaker.allows(at(61_000)), Verdict::Ask);
+}

@@ -80,7 +80,7 @@ async fn who_waits_too_long_for_a_turn_is_told_and_the_registry_is_not_blamed() 
     let first = client.blob("a", &all[0], 0).await.unwrap();
     let second = client.blob("a", &all[1], 0).await;
     assert_eq!(second.unwrap_err(), Error::Busy { limit: 1 });
-    assert_eq!(client.breaker().outage(), None);
+    assert_eq!(client.breaker().outage(chrono::Utc::now()), None);
     fake.release_all();
     assert_eq!(drain(first).await.1, None);
     assert_eq!(fetch(&client, &all[1]).await, 1000);
@@ -337,7 +337,7 @@ async fn near_the_end_of_a_budget_checks_are_spared_and_pulls_are_not() {
     }
     assert_eq!(fake.requests().len(), 1);
     pull(&client, "v1").await.unwrap();
-    assert_eq!(client.breaker().outage(), None);
+    assert_eq!(client.breaker().outage(chrono::Utc::now()), None);
 }
 
 #[tokio::test]

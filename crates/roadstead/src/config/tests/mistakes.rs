@@ -485,6 +485,28 @@ pub(super) const MISTAKES: &[(&str, &[&str])] = &[
         &["metadata.proxy_cache_rules: ", "rule 1: unknown variant"],
     ),
     (
+        "registries: [{name: r, type: docker-hub}]\nprojects: [{name: p, registry: r, freshness: {rules: [{tags: v1}]}}]",
+        &[
+            "projects[0].freshness.rules[0].revalidate: ",
+            "missing: expected one of always, after",
+        ],
+    ),
+    (
+        "registries: [{name: r, type: docker-hub}]\nprojects: [{name: p, registry: r, freshness: {rules: [{tags: v1, revalidate: after}]}}]",
+        &[
+            "projects[0].freshness: ",
+            "rule 1: revalidate after needs after, from 1",
+        ],
+    ),
+    (
+        "registries: [{name: r, type: docker-hub}]\nprojects: [{name: p, registry: r, freshness: {stale: {max_age: soon}}}]",
+        &["projects[0].freshness.stale.max_age: "],
+    ),
+    (
+        "projects: [{name: p, freshness: {stale: {gone: true}}}]",
+        &["projects[0].freshness: ", "no proxy cache"],
+    ),
+    (
         "projects: [{name: p, metadata: {proxy_speed_kb: 8}}]",
         &["metadata.proxy_speed_kb: ", "no proxy cache"],
     ),
