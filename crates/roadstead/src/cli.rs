@@ -1,5 +1,6 @@
 //! The command line: what can be typed. What a configuration may say is [`crate::config`].
 
+pub mod admin;
 pub mod check_config;
 pub mod completions;
 pub mod egress;
@@ -21,6 +22,9 @@ pub enum Command {
     CheckConfig(Flags),
     /// Ask the server that this configuration starts whether it is well
     Healthcheck(Flags),
+    /// Do what cannot be done through the API
+    #[command(subcommand)]
+    Admin(admin::AdminCommand),
     /// List the hosts a firewall must allow for the endpoints of the file and the database
     Egress(egress::EgressFlags),
     /// Print the description of the management API (OpenAPI 3.1), as the server has it at /api/openapi.json

@@ -9,6 +9,7 @@ fn main() -> ExitCode {
         Command::Serve(flags) => cli::serve::run(&flags),
         Command::CheckConfig(flags) => cli::check_config::run(&flags),
         Command::Healthcheck(flags) => cli::healthcheck::run(&flags),
+        Command::Admin(command) => cli::admin::run(&command),
         Command::Egress(flags) => cli::egress::run(&flags),
         Command::Openapi => cli::openapi::run(),
         Command::Completions(flags) => cli::completions::run(&flags),

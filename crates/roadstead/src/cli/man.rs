@@ -24,11 +24,10 @@ fn page(mut program: Command) -> io::Result<Vec<u8>> {
     man.render_name_section(&mut page)?;
     man.render_synopsis_section(&mut page)?;
     man.render_description_section(&mut page)?;
-    for subcommand in program.get_subcommands() {
-        if subcommand.get_name() == "help" {
-            continue;
-        }
-        writeln!(page, ".SH \"{}\"", subcommand.get_name().to_uppercase())?;
+    for subcommand in leaves(&program) {
+        let name = subcommand.get_bin_name().unwrap_or_default();
+        let name = name.trim_start_matches("roadstead ");
+        writeln!(page, ".SH \"{}\"", name.to_uppercase())?;
         let man = Man::new(subcommand.clone());
         without_heading(&mut page, |part| man.render_synopsis_section(part))?;
         without_heading(&mut page, |part| man.render_description_section(part))?;
@@ -36,6 +35,19 @@ fn page(mut program: Command) -> io::Result<Vec<u8>> {
     }
     man.render_extra_section(&mut page)?;
     Ok(page)
+}
+
+/// The subcommands that do something, at whatever depth.
+fn leaves(command: &Command) -> Vec<&Command> {
+    let mut found = Vec::new();
+    for subcommand in command.get_subcommands() {
+        match subcommand.get_name() {
+            "help" => {}
+            _ if subcommand.has_subcommands() => found.extend(leaves(subcommand)),
+            _ => found.push(subcommand),
+        }
+    }
+    found
 }
 
 /// The part as a paragraph of the subcommand's section.
