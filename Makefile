@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: help build run test e2e bench check reference
+.PHONY: help build run test e2e bench check reference image deb
 
 help:
 	@echo 'make build   the server, optimised: target/release/roadstead'
@@ -11,6 +11,8 @@ help:
 	@echo 'make e2e     real clients against a real server'
 	@echo 'make bench   speed and memory, side by side with what one would use instead'
 	@echo 'make reference   docs/reference, as the code has it'
+	@echo 'make image   the container image, from the local build: target/roadstead-image.tar'
+	@echo 'make deb     the Debian package, from the local build: target/debian/*.deb'
 	@echo 'make check   format, lints, licences and dependencies: what CI wants clean'
 
 build:
@@ -39,6 +41,15 @@ check:
 	else \
 		echo 'dependencies not checked: cargo-deny is not installed (cargo install cargo-deny --locked)'; \
 	fi
+
+# For `docker load` and `podman load`. Needs buildah; pulls nothing. deploy/Dockerfile makes the same image from nothing.
+image: build
+	deploy/image/assemble target/release/roadstead target/roadstead-image.tar localhost/roadstead:latest
+
+# Needs cargo-deb: cargo install cargo-deb --locked.
+deb: build
+	deploy/debian/files target/release/roadstead target/debian
+	$(CARGO) deb -p roadstead --no-build
 
 # Written beside and moved: the build reads the old one.
 reference:

@@ -1,11 +1,15 @@
 //! The command line: what can be typed. What a configuration may say is [`crate::config`].
 
+pub mod admin;
 pub mod check_config;
+pub mod completions;
 pub mod egress;
+pub mod healthcheck;
+pub mod man;
 pub mod openapi;
 pub mod serve;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::config::{Flags, VARIABLES};
 
@@ -16,10 +20,19 @@ pub enum Command {
     Serve(Flags),
     /// Check the configuration as `serve` would read it, show it with its defaults, and stop
     CheckConfig(Flags),
+    /// Ask the server that this configuration starts whether it is well
+    Healthcheck(Flags),
+    /// Do what cannot be done through the API
+    #[command(subcommand)]
+    Admin(admin::AdminCommand),
     /// List the hosts a firewall must allow for the endpoints of the file and the database
     Egress(egress::EgressFlags),
     /// Print the description of the management API (OpenAPI 3.1), as the server has it at /api/openapi.json
     Openapi,
+    /// Print a script that lets a shell complete this command line
+    Completions(completions::CompletionsFlags),
+    /// Print the manual page
+    Man,
 }
 
 /// A container registry whose first job is the proxy cache.
@@ -35,6 +48,11 @@ pub fn parse() -> Command {
     Arguments::parse().command
 }
 
+/// The command line's description, for what is made of it.
+fn command() -> clap::Command {
+    Arguments::command()
+}
+
 fn after_help() -> String {
     let width = VARIABLES
         .iter()
@@ -47,8 +65,8 @@ fn after_help() -> String {
         .collect();
     format!(
         "Environment (flags win over it, it wins over the file):\n{}\n\n\
-         Exit status:\n  0  stopped as asked, or the configuration is valid\n  \
-         1  the configuration is wrong, or the server could not start or go on\n  \
+         Exit status:\n  0  stopped as asked, the configuration is valid, or the server is well\n  \
+         1  the configuration is wrong, or the server could not start or go on, or is not well\n  \
          2  the command line is wrong",
         variables.join("\n")
     )
@@ -60,7 +78,6 @@ mod tests {
 
     #[test]
     fn the_command_line_is_consistent() {
-        use clap::CommandFactory;
         Arguments::command().debug_assert();
     }
 

@@ -152,7 +152,7 @@ fn opened(auth: &Auth, saved: &metadata::Upstream) -> Result<Options, String> {
 }
 
 /// Whether a database is a file that is not there yet, or lives in memory alone.
-fn is_missing(database_url: &str) -> bool {
+pub(super) fn is_missing(database_url: &str) -> bool {
     let Some(rest) = database_url.strip_prefix("sqlite:") else {
         return false;
     };

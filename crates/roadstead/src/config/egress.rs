@@ -34,8 +34,8 @@ pub(super) fn read(top: &mut Section<'_>, sources: &Sources<'_>) -> Option<Outbo
 }
 
 fn read_section(section: &mut Section<'_>) -> Said {
-    let http = read_url(section, "http_proxy");
-    let https = read_url(section, "https_proxy");
+    let http = read_url(section, "http_proxy", "http_proxy_file");
+    let https = read_url(section, "https_proxy", "https_proxy_file");
     let no_proxy = section.parsed(
         "no_proxy",
         "hosts, domains or networks, separated by commas",
@@ -102,12 +102,16 @@ fn is_proxy(text: &str) -> bool {
 }
 
 /// A proxy's URL may hold an account, so it is a secret, and is not repeated when it is wrong.
-fn read_url(section: &mut Section<'_>, key: &'static str) -> Option<Secret> {
-    let text = section.text(key)?;
-    if !is_proxy(&text) {
+fn read_url(
+    section: &mut Section<'_>,
+    key: &'static str,
+    key_file: &'static str,
+) -> Option<Secret> {
+    let url = section.secret(key, key_file)?;
+    if !is_proxy(url.expose()) {
         section.complain(key, format!("expected {EXPECTED}"));
     }
-    Some(Secret::new(text))
+    Some(url)
 }
 
 #[cfg(test)]
@@ -158,6 +162,13 @@ mod tests {
             None
         );
         assert_eq!(proxy("{}", &[]), None);
+        assert_eq!(
+            proxy(
+                "proxy: {http_proxy: '${WAY_OUT}'}",
+                &[("WAY_OUT", "http://u:p@out:2")]
+            ),
+            Some(["http://u:p@out:2".into(), String::new(), String::new()])
+        );
     }
 
     #[test]
