@@ -11,11 +11,20 @@ function pageOf<Name extends string>(load: () => Promise<Record<Name, ComponentT
 }
 
 const SignIn = pageOf(() => import("./pages/sign-in"), "SignIn");
+const Home = pageOf(() => import("./pages/home"), "Home");
+const Search = pageOf(() => import("./pages/search"), "Search");
 const Projects = pageOf(() => import("./pages/projects"), "Projects");
 const Project = pageOf(() => import("./pages/project"), "Project");
 const Repository = pageOf(() => import("./pages/repository"), "Repository");
 const Artifact = pageOf(() => import("./pages/artifact"), "Artifact");
 const Endpoints = pageOf(() => import("./pages/endpoints"), "Endpoints");
+const Connect = pageOf(() => import("./pages/connect"), "Connect");
+const Users = pageOf(() => import("./pages/users"), "Users");
+const Robots = pageOf(() => import("./pages/system-robots"), "SystemRobots");
+const Quotas = pageOf(() => import("./pages/quotas"), "Quotas");
+const Logs = pageOf(() => import("./pages/logs"), "Logs");
+const Configuration = pageOf(() => import("./pages/configuration"), "Configuration");
+const About = pageOf(() => import("./pages/about"), "About");
 const NotFound = pageOf(() => import("./pages/not-found"), "NotFound");
 
 export function App() {
@@ -38,6 +47,7 @@ function Pages() {
       <Suspense fallback={<Loading />}>
         <Routes>
           {/* What is public can be seen by everyone. */}
+          <Route path="search" element={<Search />} />
           <Route path="projects" element={<Projects />} />
           <Route path="projects/:project/repositories/:repository/artifacts-tab?" element={<Repository />} />
           <Route
@@ -45,7 +55,15 @@ function Pages() {
             element={<Artifact />}
           />
           <Route path="projects/:project/:tab?/:part?" element={<Project />} />
+          <Route path="connect" element={<Connect />} />
+          <Route path="about" element={<About />} />
+          <Route path="home" element={<Members page={Home} />} />
           <Route path="registries" element={<Members page={Endpoints} />} />
+          <Route path="users" element={<Members page={Users} />} />
+          <Route path="robot-accounts" element={<Members page={Robots} />} />
+          <Route path="project-quotas" element={<Members page={Quotas} />} />
+          <Route path="logs/*" element={<Members page={Logs} />} />
+          <Route path="configs/*" element={<Members page={Configuration} />} />
           <Route path="*" element={<NotFound />} />
         </Routes>
       </Suspense>

@@ -17,7 +17,14 @@ const tab = <Name extends string>(load: () => Promise<Record<Name, ComponentType
   lazy(async () => ({ default: (await load())[name] }));
 
 const TABS: Partial<Record<string, ComponentType<TabProps>>> = {
+  summary: tab(() => import("./project-summary"), "ProjectSummary"),
   repositories: tab(() => import("./project-repositories"), "ProjectRepositories"),
+  members: tab(() => import("./project-members"), "ProjectMembers"),
+  labels: tab(() => import("./project-labels"), "ProjectLabels"),
+  "robot-account": tab(() => import("./project-robots"), "ProjectRobots"),
+  "tag-strategy": tab(() => import("./project-retention"), "ProjectRetention"),
+  logs: tab(() => import("./project-logs"), "ProjectLogs"),
+  configs: tab(() => import("./project-configuration"), "ProjectConfiguration"),
 };
 
 /** A project by its number, as Harbor's addresses have it, or by its name, which nobody has to look up. */
