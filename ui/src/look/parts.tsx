@@ -262,12 +262,16 @@ export function useChange<Input = void>(
   done?: string,
   onDone?: (answer: unknown) => void,
 ) {
+  const { t } = useText();
   const queries = useQueryClient();
   return useMutation({
     mutationFn: act,
     onSuccess: async (answer) => {
       await queries.invalidateQueries();
-      if (done) notifications.show({ message: done, color: "teal", icon: <IconCheck size={16} /> });
+      if (done) {
+        const closeButtonProps = { "aria-label": t.common.close };
+        notifications.show({ message: done, color: "teal", icon: <IconCheck size={16} />, closeButtonProps });
+      }
       onDone?.(answer);
     },
   });

@@ -14,12 +14,24 @@ const sea: MantineColorsTuple = [
   "#064f5d",
 ];
 
+/** Greys of a dark page, with a little of the sea in them. */
+const dark: MantineColorsTuple = [
+  "#d5dde3",
+  "#b6c1c9",
+  "#8f9ca7",
+  "#66747f",
+  "#3d4a54",
+  "#33404a",
+  "#222c34",
+  "#1a2229",
+  "#151c22",
+  "#10161b",
+];
+
 export const theme = createTheme({
-  colors: { sea },
+  colors: { sea, dark },
   primaryColor: "sea",
-  primaryShade: { light: 7, dark: 5 },
-  autoContrast: true,
-  luminanceThreshold: 0.35,
+  primaryShade: { light: 7, dark: 7 },
   defaultRadius: "md",
   fontFamily:
     'Inter, system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", sans-serif',
@@ -29,24 +41,35 @@ export const theme = createTheme({
     Paper: { defaultProps: { radius: "md" } },
     Modal: { defaultProps: { centered: true, overlayProps: { backgroundOpacity: 0.45, blur: 2 } } },
     Tooltip: { defaultProps: { withArrow: true, events: { hover: true, focus: true, touch: true } } },
-    Table: { defaultProps: { verticalSpacing: "sm", horizontalSpacing: "md" } },
+    Table: { defaultProps: { verticalSpacing: "sm", horizontalSpacing: "sm" } },
     // A name of a platform or a tag is read whole, however narrow its column.
     Badge: { styles: { root: { minWidth: "max-content" } } },
     Anchor: { defaultProps: { underline: "hover" } },
   },
 });
 
-/** Small grey text, dark enough to read. */
+/** Text that is grey or coloured, dark enough to read (on a dark page: light enough). */
 export const variables: CSSVariablesResolver = () => ({
   variables: {},
   light: {
     "--mantine-color-dimmed": "#55636f",
-    "--mantine-color-placeholder": "#6b7782",
+    "--mantine-color-placeholder": "#66727d",
     "--mantine-color-error": "#c92a2a",
+    "--mantine-color-sea-light-color": "#064f5d",
+    "--mantine-color-teal-light-color": "#05593f",
+    "--mantine-color-red-light-color": "#a01818",
+    "--mantine-color-yellow-light-color": "#704500",
+    "--mantine-color-gray-light-color": "#343a40",
   },
   dark: {
-    "--mantine-color-dimmed": "#a3b0bb",
-    "--mantine-color-body": "#1a2127",
-    "--mantine-color-default-border": "#333d45",
+    "--mantine-color-anchor": "#8ccbd6",
+    "--mantine-color-dimmed": "#a9b5bf",
+    "--mantine-color-placeholder": "#8f9ba5",
+    "--mantine-color-error": "#ff8787",
+    "--mantine-color-sea-light-color": "#a6d3dc",
+    "--mantine-color-teal-light-color": "#96f2d7",
+    "--mantine-color-red-light-color": "#ffc9c9",
+    "--mantine-color-yellow-light-color": "#ffec99",
+    "--mantine-color-gray-light-color": "#dee2e6",
   },
 });

@@ -53,7 +53,8 @@ export function cacheMetadata(settings: CacheSettings): Record<string, string> {
     proxy_cache_filter_kind: settings.kind,
     proxy_cache_local_on_not_found: String(settings.localOnNotFound),
     proxy_referrer_api: String(settings.referrers),
-    ...(settings.revalidate === "" ? {} : { revalidate_after_seconds: String(settings.revalidate) }),
+    // An empty text takes a setting away.
+    revalidate_after_seconds: String(settings.revalidate),
   };
 }
 
@@ -80,7 +81,7 @@ export function CacheFields({ value, onChange, disabled }: Props) {
         />
         <Select
           label={t.quotas.unit}
-          description=" "
+          description={"\u00a0"}
           allowDeselect={false}
           disabled={disabled}
           data={["Kbps", "Mbps"]}

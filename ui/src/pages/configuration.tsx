@@ -216,7 +216,7 @@ function DefaultQuota({
       />
       <Select
         label={t.quotas.unit}
-        description=" "
+        description={"\u00a0"}
         allowDeselect={false}
         disabled={disabled}
         data={Object.keys(UNITS)}

@@ -75,10 +75,14 @@ function Clients({ setup }: { setup: Setup }) {
       "docker",
       t.connect.docker,
       [
-        ...(setup.isPlain ? [[t.connect.dockerPlain, ""] as [string, string]] : []),
-        [t.connect.dockerHint, s.daemon],
-        ...(setup.isPlain ? [] : [[t.connect.dockerTls, s.dockerCertificate] as [string, string]]),
+        ...((setup.isPlain
+          ? [
+              [t.connect.dockerPlain, ""],
+              [t.connect.dockerHint, s.daemon],
+            ]
+          : [[t.connect.dockerTls, s.dockerCertificate]]) as [string, string][]),
         [t.connect.login, s.login],
+        [t.connect.pull, s.pull],
       ],
     ],
     [

@@ -145,7 +145,7 @@ function Fields({ before, onClose }: { before: Endpoint | null; onClose: () => v
             variant="light"
             leftSection={<IconPlugConnected size={16} />}
             loading={test.isPending}
-            onClick={() => form.validate().hasErrors || test.mutate(form.values)}
+            onClick={() => form.validateField("url").hasError || test.mutate(form.values)}
           >
             {t.endpoints.test}
           </Button>

@@ -189,7 +189,7 @@ function Events() {
                     </Text>
                   </Table.Td>
                   <Table.Td>
-                    <Text size="sm" className="code">
+                    <Text size="sm" lineClamp={1} className="code" title={event.operation_description}>
                       {event.operation_description}
                     </Text>
                   </Table.Td>

@@ -127,7 +127,7 @@ function Fields({ onClose }: { onClose: () => void }) {
             />
             <Select
               label={t.quotas.unit}
-              description=" "
+              description={"\u00a0"}
               allowDeselect={false}
               data={Object.keys(UNITS)}
               {...form.getInputProps("unit")}

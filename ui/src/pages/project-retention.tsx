@@ -145,8 +145,7 @@ function RuleText({ rule }: { rule: Rule }) {
     <Stack gap={2}>
       <Group gap={6}>
         <Text size="sm" fw={600}>
-          {t.retention.template}: {draft.count !== "" && `${draft.count} · `}
-          {t.retention.templates[draft.template]}
+          {t.retention.template}: {t.retention.templates[draft.template](String(draft.count))}
         </Text>
         {rule.disabled && (
           <Badge color="gray" variant="light" tt="none">
@@ -174,7 +173,7 @@ interface FormProps {
 function RuleForm({ rule, error, isSaving, onClose, onSave }: FormProps) {
   const { t } = useText();
   const form = useForm<Draft>({ initialValues: rule === null ? NEW_RULE : draftOf(rule) });
-  const templates = Object.entries(t.retention.templates).map(([value, label]) => ({ value, label }));
+  const templates = Object.entries(t.retention.templates).map(([value, label]) => ({ value, label: label("#") }));
   const how = [
     { value: "matches", label: t.retention.matching },
     { value: "excludes", label: t.retention.excluding },

@@ -135,7 +135,7 @@ function Limit({ quota, onClose }: { quota: Quota; onClose: () => void }) {
             />
             <Select
               label={t.quotas.unit}
-              description=" "
+              description={"\u00a0"}
               allowDeselect={false}
               data={Object.keys(UNITS)}
               value={unit}

@@ -19,9 +19,9 @@ test("containerd asks this server under the project's path", () => {
 
 test("clients that insist on TLS are told where there is none", () => {
   const plain = snippets({ ...setup, host: "localhost:8080", url: "http://localhost:8080", isPlain: true });
-  expect(JSON.parse(plain.daemon.split("\n#")[0] ?? "")).toEqual({ "insecure-registries": ["localhost:8080"] });
+  expect(JSON.parse(plain.daemon)).toEqual({ "insecure-registries": ["localhost:8080"] });
   expect(plain.registries).toContain("insecure = true");
-  expect(snippets(setup).daemon).toBe("docker pull registry.example.com/hub/…");
+  expect(snippets(setup).registries).toContain("insecure = false");
 });
 
 test("a registry is called as images call it", () => {

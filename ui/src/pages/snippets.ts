@@ -26,13 +26,12 @@ export function mirrored(type: string, url: string): string {
 }
 
 export function snippets({ host, url, isPlain, project, mirrors, isOwnAuthority }: Setup) {
-  // docker can be told a mirror of Docker Hub alone, and one without a path; others go by the image's name.
-  const daemon = isPlain ? { "insecure-registries": [host] } : {};
   const certificates = "/etc/containerd/certs.d";
   const upstream = mirrors === "docker.io" ? "https://registry-1.docker.io" : `https://${mirrors}`;
   const authority = isOwnAuthority ? `  ca = "/etc/containerd/roadstead-ca.crt"\n` : "";
   return {
-    daemon: `${JSON.stringify(daemon, null, 2)}\n# docker pull ${host}/${project}/…`.replace(/^\{\}\n# /, ""),
+    daemon: JSON.stringify({ "insecure-registries": [host] }, null, 2),
+    pull: `docker pull ${host}/${project}/${mirrors === "docker.io" ? "library/" : ""}…`,
     dockerCertificate: `mkdir -p /etc/docker/certs.d/${host}\ncp ca.crt /etc/docker/certs.d/${host}/ca.crt`,
     login: `docker login ${host}`,
     containerdConfig: `# containerd 2: [plugins.'io.containerd.cri.v1.images'.registry]

@@ -87,7 +87,7 @@ export function Shell({ children }: { children: ReactNode }) {
           <Navigation />
         </AppShell.Section>
       </AppShell.Navbar>
-      <AppShell.Main className="shell-main" id="main" tabIndex={-1} style={{ outline: "none" }}>
+      <AppShell.Main id="main" tabIndex={-1} style={{ outline: "none" }}>
         <Banner />
         {children}
       </AppShell.Main>
@@ -97,13 +97,10 @@ export function Shell({ children }: { children: ReactNode }) {
 
 export function Brand() {
   return (
-    <Anchor component={Link} to="/" underline="never" c="inherit">
+    <Anchor component={Link} to="/" underline="never" c="inherit" aria-label="Roadstead">
       <Group gap={10} wrap="nowrap">
         <Image src={icon} w={30} h={30} alt="" />
         <Text fw={700} fz="lg" visibleFrom="xs">
-          Roadstead
-        </Text>
-        <Text className="mantine-visually-hidden" hiddenFrom="xs" fz={0} aria-hidden>
           Roadstead
         </Text>
       </Group>

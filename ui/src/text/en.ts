@@ -364,11 +364,11 @@ export const en = {
     schedules: { none: "None", hourly: "Hourly", daily: "Daily", weekly: "Weekly", custom: "Custom" },
     cron: "Cron (six fields, UTC)",
     templates: {
-      latestPushedK: "the most recently pushed artifacts",
-      latestPulledN: "the most recently pulled artifacts",
-      nDaysSinceLastPush: "what was pushed within days",
-      nDaysSinceLastPull: "what was pulled within days",
-      always: "everything",
+      latestPushedK: (count: string) => `the ${count} most recently pushed artifacts`,
+      latestPulledN: (count: string) => `the ${count} most recently pulled artifacts`,
+      nDaysSinceLastPush: (days: string) => `what was pushed within the last ${days} days`,
+      nDaysSinceLastPull: (days: string) => `what was pulled within the last ${days} days`,
+      always: (_: string) => "everything",
     },
   },
   logs: {
@@ -481,6 +481,7 @@ export const en = {
     dockerTls:
       "With a certificate from a public authority nothing has to be set. With one of your own, put it where docker looks:",
     login: "Sign in, for what is not public",
+    pull: "Then pull",
     containerd: "containerd",
     containerdHint: (path: string) =>
       `In ${path}: images of that registry come through the cache, under their own names.`,
