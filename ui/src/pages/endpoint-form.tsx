@@ -77,7 +77,7 @@ function Fields({ before, onClose }: { before: Endpoint | null; onClose: () => v
   const test = useMutation({
     // A saved secret does not come out of the server: what is saved is tested there.
     mutationFn: (draft: Draft) => {
-      const isSaved = before !== null && draft.access_secret === HIDDEN;
+      const isSaved = draft.access_secret === HIDDEN && before?.url === draft.url && before.type === draft.type;
       return body(
         api.POST("/api/v2.0/registries/ping", { body: isSaved ? { id: before.id } : requestOf(draft, before) }),
       );

@@ -1,5 +1,7 @@
 // English: what there is to say. The other dictionaries have the same keys, or do not pass the type check.
 
+const counted = (count: string, name: string) => `${count} ${name}${count === "1" ? "" : "s"}`;
+
 export const en = {
   common: {
     name: "Name",
@@ -214,10 +216,11 @@ export const en = {
     noneCached: "Pull an image with the command above: it appears here while it is pulled.",
     noneHosted: "Push an image with the commands above: it appears here.",
     pulls: "Pulls",
-    facts: (artifacts: string, pulls: string) => `${artifacts} artifacts, ${pulls} pulls`,
+    facts: (artifacts: string, pulls: string) => `${counted(artifacts, "artifact")}, ${counted(pulls, "pull")}`,
     describe: "Describe",
     deleteTitle: (name: string) => `Delete ${name}?`,
-    deleteHint: (count: string) => `The repository and its ${count} artifacts are removed, with all their tags.`,
+    deleteHint: (count: string) =>
+      `The repository and its ${counted(count, "artifact")} are removed, with all their tags.`,
     deleteCached: "What is pulled again comes from upstream again.",
     deleted: (name: string) => `${name} is deleted.`,
   },
@@ -314,7 +317,7 @@ export const en = {
     days: "Days until it expires",
     daysHint: "-1: never.",
     permissions: "Permissions",
-    permissionCount: (count: string) => `${count} permissions`,
+    permissionCount: (count: string) => counted(count, "permission"),
     system: "In the system",
     inProjects: "In projects",
     allProjects: "In all projects",
