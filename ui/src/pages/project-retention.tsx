@@ -22,6 +22,7 @@ import { Confirm, Empty, Failure, Panel, useChange } from "@/look/parts";
 import { useText } from "@/text";
 import type { TabProps } from "./project";
 import { type Draft, draftOf, NEW_RULE, ruleOf, SCHEDULES, scheduleOf } from "./retention-rules";
+import { RetentionRuns } from "./retention-runs";
 
 type Policy = Model<"RetentionPolicy">;
 type Rule = Model<"RetentionRule">;
@@ -59,7 +60,7 @@ export function ProjectRetention({ project, may }: TabProps) {
         {t.retention.about}
       </Text>
       <Alert icon={<IconInfoCircle />} variant="light">
-        {t.retention.notRun}
+        {t.retention.warning}
       </Alert>
       <Panel
         title={t.retention.title}
@@ -114,6 +115,7 @@ export function ProjectRetention({ project, may }: TabProps) {
         <Failure error={save.error} />
       </Panel>
       <Schedule policy={policy} canChange={canChange} onSave={(trigger) => put({ trigger })} />
+      {id > 0 && <RetentionRuns id={id} canRun={may("tag-retention", "operate")} />}
       {edited !== null && (
         <RuleForm
           rule={edited === "new" ? null : (rules[edited] ?? null)}

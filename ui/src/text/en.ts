@@ -343,7 +343,16 @@ export const en = {
   retention: {
     title: "Policy",
     about: "What is to be kept. An artifact that any rule keeps, stays.",
-    notRun: "Policies are kept and shown; nothing runs them yet, and nothing is deleted by them.",
+    warning: "What no rule keeps is deleted when the policy runs.",
+    run: "Run now",
+    runHint: "What no rule keeps is deleted. In a proxy cache it comes from upstream again when it is pulled.",
+    dryRun: "Dry run",
+    started: "The run has started.",
+    runs: "Runs",
+    noRuns: "It has not run yet.",
+    trigger: "Started by",
+    details: "By repository",
+    keptOf: (kept: string, total: string) => `${kept} of ${total} kept`,
     none: "No rules",
     noneHint: "Without a rule everything stays.",
     addRule: "Add a rule",
@@ -422,7 +431,8 @@ export const en = {
     badEmail: "This is no e-mail address.",
   },
   quotas: {
-    about: "How much each project may hold. Limits are kept and shown; no push or pull is refused for them yet.",
+    about:
+      "How much each project may hold. At its limit a hosted project refuses pushes; a proxy cache lets go of what it would miss least.",
     project: "Project",
     owner: "Owner",
     used: "Used",
