@@ -12,11 +12,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     let home = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").ok_or("cargo names no folder")?);
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("cargo names no folder to write to")?);
     let dist = home.join("../../ui/dist");
+    // Copied first: the compiler reads them later, when another build of the portal may have replaced them.
+    let kept = out.join("portal");
+    if kept.exists() {
+        fs::remove_dir_all(&kept)?;
+    }
+    fs::create_dir_all(kept.join("assets"))?;
     let mut list = String::from("[\n");
     // Half a portal is none: its page is written last.
     if dist.join("index.html").is_file() {
         for file in files(&dist, Path::new(""))? {
-            list.push_str(&entry(&dist, &file)?);
+            list.push_str(&entry(&dist, &kept, &file)?);
         }
     }
     list.push_str("]\n");
@@ -46,8 +52,9 @@ fn files(dist: &Path, folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-fn entry(dist: &Path, file: &Path) -> Result<String, Box<dyn Error>> {
-    let path = dist.join(file);
+fn entry(dist: &Path, kept: &Path, file: &Path) -> Result<String, Box<dyn Error>> {
+    let path = kept.join(file);
+    fs::copy(dist.join(file), &path)?;
     let mut hash = DefaultHasher::new();
     fs::read(&path)?.hash(&mut hash);
     let mut entry = String::new();
@@ -58,11 +65,13 @@ fn entry(dist: &Path, file: &Path) -> Result<String, Box<dyn Error>> {
         hash.finish(),
     )?;
     for (field, end) in [("brotli", "br"), ("gzip", "gz")] {
-        let mut name = path.clone().into_os_string();
-        name.push(".");
-        name.push(end);
-        match Path::new(&name).is_file() {
-            true => write!(entry, ", {field}: Some(include_bytes!({name:?}))")?,
+        let compressed = PathBuf::from(format!("{}.{end}", file.display()));
+        let copy = kept.join(&compressed);
+        match dist.join(&compressed).is_file() {
+            true => {
+                fs::copy(dist.join(&compressed), &copy)?;
+                write!(entry, ", {field}: Some(include_bytes!({copy:?}))")?;
+            }
             false => write!(entry, ", {field}: None")?,
         }
     }
