@@ -18,6 +18,7 @@ mod limits;
 mod management;
 mod metrics;
 mod outage;
+mod portal;
 mod process;
 mod pull_through;
 mod sessions;

@@ -40,6 +40,9 @@ pub(crate) struct ArtifactBody {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     annotations: BTreeMap<String, String>,
     references: Vec<ReferenceBody>,
+    /// Ours: what the index lists and nobody has pulled yet.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    missing_references: Vec<MissingReference>,
     tags: Vec<TagBody>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     addition_links: BTreeMap<&'static str, AdditionLink>,
@@ -59,6 +62,14 @@ struct ReferenceBody {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     annotations: BTreeMap<String, String>,
     urls: Vec<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct MissingReference {
+    child_digest: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<PlatformBody>)]
+    platform: Option<Platform>,
 }
 
 /// The machine an image is for.
@@ -145,6 +156,15 @@ impl ArtifactBody {
             .collect();
         let addition_links = addition_links(&artifact);
         // Children that have not been pulled are not here to be looked at.
+        let missing = artifact
+            .references
+            .iter()
+            .filter(|child| child.child_id.is_none());
+        let missing_references = missing.map(|child| MissingReference {
+            child_digest: child.child_digest.to_string(),
+            platform: child.platform.clone(),
+        });
+        let missing_references = missing_references.collect();
         let references = artifact.references.into_iter().filter_map(|child| {
             Some(ReferenceBody {
                 parent_id: artifact.id,
@@ -179,6 +199,7 @@ impl ArtifactBody {
             extra_attrs: artifact.config.unwrap_or_default(),
             annotations: artifact.annotations,
             references: references.collect(),
+            missing_references,
             tags: tags.collect(),
             addition_links,
             labels: labels.map(LabelBody::from).collect(),
