@@ -103,12 +103,13 @@ async fn what_the_page_loads_is_kept_for_good_and_comes_compressed() {
                 .ends_with("max-age=31536000, immutable"),
             "{path}"
         );
-        for encoding in ["br", "gzip"] {
+        // The smallest would only grow.
+        for encoding in ["br", "gzip"].iter().filter(|_| plain.body.len() > 1024) {
             let request = client
                 .request(Method::GET, path)
-                .header(ACCEPT_ENCODING, encoding);
+                .header(ACCEPT_ENCODING, *encoding);
             let compressed = client.send(request).await.expect(200);
-            assert_eq!(compressed.header("content-encoding"), encoding, "{path}");
+            assert_eq!(compressed.header("content-encoding"), *encoding, "{path}");
             assert_eq!(
                 compressed.header("content-type"),
                 plain.header("content-type")

@@ -20,7 +20,7 @@ export function clean(): Plugin {
   };
 }
 
-/** Writes a `.br` and a `.gz` beside every text, so that the server compresses nothing while it serves. */
+/** Writes a `.br` and a `.gz` beside every text that becomes smaller, so that the server compresses nothing while it serves. */
 export function compress(): Plugin {
   return {
     name: "compress",
@@ -32,8 +32,10 @@ export function compress(): Plugin {
           [constants.BROTLI_PARAM_QUALITY]: 11,
           [constants.BROTLI_PARAM_SIZE_HINT]: text.length,
         };
-        writeFileSync(`${file}.br`, brotliCompressSync(text, { params: options }));
-        writeFileSync(`${file}.gz`, gzipSync(text, { level: 9 }));
+        const compressed = { br: brotliCompressSync(text, { params: options }), gz: gzipSync(text, { level: 9 }) };
+        for (const [end, bytes] of Object.entries(compressed)) {
+          if (bytes.length < text.length) writeFileSync(`${file}.${end}`, bytes);
+        }
       }
     },
   };
@@ -69,7 +71,7 @@ export function limitFirstLoad(limit: number): Plugin {
           // One dictionary is loaded; the larger counts.
           const sizes = (dictionaries.length > 0 ? dictionaries : [page]).map((dictionary) =>
             [...reachable(chunks, [...entry, page, dictionary]), "index.html"]
-              .map((file) => statSync(join(DIST, `${file}.gz`)).size)
+              .map((file) => Math.min(...[".gz", ""].map((end) => sizeOf(`${file}${end}`))))
               .reduce((sum, size) => sum + size, 0),
           );
           const size = Math.max(...sizes);
@@ -81,6 +83,10 @@ export function limitFirstLoad(limit: number): Plugin {
       },
     },
   };
+}
+
+function sizeOf(file: string): number {
+  return statSync(join(DIST, file), { throwIfNoEntry: false })?.size ?? Number.POSITIVE_INFINITY;
 }
 
 function reachable(chunks: Record<string, Chunk>, keys: string[]): Set<string> {
