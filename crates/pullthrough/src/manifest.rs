@@ -207,9 +207,12 @@ impl Engine {
                     is_doubted: false,
                     ..entry.clone()
                 };
-                self.held(origin, &entry, Outcome::Revalidated, now)
-                    .await?
-                    .ok_or(Error::Abandoned)?
+                let held = self.held(origin, &entry, Outcome::Revalidated, now);
+                match held.await? {
+                    Some(resolved) => resolved,
+                    // It had to go while upstream was asked.
+                    None => self.fetch(origin, &reference, Some(tag), now).await?,
+                }
             }
             // Moved: its new bytes are asked for by the name that upstream gave, or, where it gave none, by tag.
             Ok(head) => self.follow(origin, tag, head.digest, now).await?,

@@ -26,13 +26,15 @@ const ABOUT: &str = "Harbor's management API under `/api/v2.0`, and what is Road
     `/api/roadstead/v1`. What differs from Harbor is told in docs/compatibility.md.";
 
 /// Harbor's tags, and ours after them.
-const TAGS: [(&str, &str); 25] = [
+const TAGS: [(&str, &str); 27] = [
     ("project", "Namespaces: hosted, or a proxy cache"),
     ("member", "Who has which role in a project"),
     ("projectMetadata", "A project's settings, one at a time"),
     ("repository", "Where artifacts are"),
     ("artifact", "Stored manifests, their tags, what is attached"),
     ("quota", "How much each project may hold, and does"),
+    ("immutable", "Tags that stay as they are"),
+    ("drill", "An upstream treated as down"),
     ("retention", "What of a project's content shall stay"),
     ("label", "Names to put on artifacts"),
     ("registry", "The endpoints that proxy caches pull from"),
@@ -58,7 +60,7 @@ const TAGS: [(&str, &str); 25] = [
 ];
 
 /// Parameters of paths mean the same wherever they are.
-const PATH_PARAMETERS: [(&str, Type, &str); 16] = [
+const PATH_PARAMETERS: [(&str, Type, &str); 17] = [
     (
         "project",
         Type::String,
@@ -85,6 +87,7 @@ const PATH_PARAMETERS: [(&str, Type, &str); 16] = [
     ("user_id", Type::Integer, "The user's number"),
     ("purge_id", Type::Integer, "The purge's number"),
     ("gc_id", Type::Integer, "The garbage collection's number"),
+    ("immutable_rule_id", Type::Integer, "The rule's number"),
     ("eid", Type::Integer, "The run's number"),
     ("tid", Type::Integer, "The task's number"),
     ("robot_id", Type::Integer, "The robot's number"),
