@@ -24,17 +24,24 @@ clean_up() {
         rm "$CASE_DIR/pids/systemd"
     fi
     wait_until 10 "its processes are gone" no_cgroup
-    umount --recursive "$root" "$WORK/systemd/over"
+    umount --recursive "$root" "$WORK/systemd/over" || true
 }
 no_cgroup() { [[ ! -d $cgroup ]] || find "$cgroup" -depth -type d -exec rmdir {} +; }
 trap clean_up EXIT
-mount -t tmpfs tmpfs "$WORK/systemd/over"
-mkdir "$WORK/systemd/over/upper" "$WORK/systemd/over/work"
-mount -t overlay overlay -o "lowerdir=/,upperdir=$WORK/systemd/over/upper,workdir=$WORK/systemd/over/work" "$root"
+mount_root() {
+    mount -t tmpfs tmpfs "$WORK/systemd/over" &&
+        mkdir "$WORK/systemd/over/upper" "$WORK/systemd/over/work" &&
+        mount -t overlay overlay -o "lowerdir=/,upperdir=$WORK/systemd/over/upper,workdir=$WORK/systemd/over/work" "$root" &&
+        mount -t sysfs -o ro sysfs "$root/sys" &&
+        mount -t cgroup2 cgroup2 "$root/sys/fs/cgroup" &&
+        mkdir "$cgroup"
+}
+# A container may keep its root from all of that, and then no systemd of our own can start.
+if ! mount_root; then
+    note "no root of its own can be had here: systemd is not started"
+    exit 0
+fi
 for folder in run tmp dev var/lib; do mount -t tmpfs tmpfs "$root/$folder"; done
-mount -t sysfs -o ro sysfs "$root/sys"
-mount -t cgroup2 cgroup2 "$root/sys/fs/cgroup"
-mkdir "$cgroup"
 for device in null zero full random urandom tty ptmx; do
     touch "$root/dev/$device"
     mount --bind "/dev/$device" "$root/dev/$device"
