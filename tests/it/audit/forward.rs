@@ -40,8 +40,9 @@ async fn entries_go_to_a_log_server_over_udp() {
     let receiver = UdpSocket::bind("127.0.0.1:0").await.expect("a socket");
     let server = TestServer::start(Setup::new().project("{name: hosted, public: true}")).await;
     let to = format!("udp://{}", receiver.local_addr().expect("an address"));
-    set(&server, "audit_log_forward_endpoint", &to).await;
+    // Before the setting, which may be heeded at once: the push is not to be told of.
     server.admin().push_image("hosted/app", "v1", &[b"x"]).await;
+    set(&server, "audit_log_forward_endpoint", &to).await;
     let mut buffer = [0; 4096];
     // From a second on, the setting is heeded.
     let told = async {
