@@ -2,15 +2,13 @@
 //! it freed. It runs beside pushes and pulls, and what it removes is needed by nothing: no manifest, no hold of a push or a
 //! fill in progress, nothing younger than the grace time.
 
-use auth::{SystemAccess, SystemAction};
 use chrono::{DateTime, TimeDelta, Utc};
-use metadata::{Execution, Located, Page, Paged, Schedule};
+use metadata::Located;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::demand::demand_system;
 use crate::janitor::{Sweep, Swept, prefixes};
-use crate::jobs::{Ended, Job, JobKind, SYSTEM};
+use crate::jobs::{Ended, Job};
 use crate::{Error, Registry, Result};
 
 /// Harbor's bounds.
@@ -70,7 +68,7 @@ impl CollectionRequest {
         })
     }
 
-    fn to_json(self) -> Value {
+    pub(crate) fn to_json(self) -> Value {
         json!({ "delete_untagged": self.delete_untagged, "dry_run": self.dry_run, "workers": self.workers })
     }
 
@@ -80,78 +78,6 @@ impl CollectionRequest {
 }
 
 impl Registry {
-    /// Asks for a collection, to be begun at once; its number.
-    pub async fn collect_now(
-        &self,
-        access: &SystemAccess,
-        request: &CollectionRequest,
-        now: DateTime<Utc>,
-    ) -> Result<i64> {
-        demand_change(access)?;
-        let parameters = request.to_json().to_string();
-        self.begin_job(JobKind::Collection, SYSTEM, &parameters, now)
-            .await
-    }
-
-    /// Sets when collections are begun by themselves, in place of what was said before.
-    pub async fn schedule_collection(
-        &self,
-        access: &SystemAccess,
-        every: &str,
-        cron: &str,
-        request: &CollectionRequest,
-        now: DateTime<Utc>,
-    ) -> Result<()> {
-        demand_change(access)?;
-        let parameters = request.to_json().to_string();
-        self.schedule_job(JobKind::Collection, every, cron, parameters, now)
-            .await
-    }
-
-    /// Ends the schedule. What runs goes on, and so does the janitor.
-    pub async fn unschedule_collection(&self, access: &SystemAccess) -> Result<()> {
-        demand_change(access)?;
-        let deleted = self
-            .db()
-            .delete_schedule(JobKind::Collection.name(), SYSTEM);
-        Ok(deleted.await?)
-    }
-
-    /// When collections are begun by themselves.
-    pub async fn collection_schedule(&self, access: &SystemAccess) -> Result<Option<Schedule>> {
-        demand_system(access, SystemAction::GarbageCollectionRead)?;
-        let found = self.db().find_schedule(JobKind::Collection.name(), SYSTEM);
-        Ok(found.await?)
-    }
-
-    /// A page of collections, done and running.
-    pub async fn collections(
-        &self,
-        access: &SystemAccess,
-        page: &Page,
-    ) -> Result<Paged<Execution>> {
-        demand_system(access, SystemAction::GarbageCollectionList)?;
-        self.jobs(JobKind::Collection, SYSTEM, page).await
-    }
-
-    /// One collection.
-    pub async fn find_collection(&self, access: &SystemAccess, id: i64) -> Result<Execution> {
-        demand_system(access, SystemAction::GarbageCollectionRead)?;
-        self.find_job(JobKind::Collection, SYSTEM, id).await
-    }
-
-    /// Ends a collection where it is; what is removed stays so. One that has ended is left alone.
-    pub async fn stop_collection(
-        &self,
-        access: &SystemAccess,
-        id: i64,
-        now: DateTime<Utc>,
-    ) -> Result<()> {
-        demand_system(access, SystemAction::GarbageCollectionStop)?;
-        self.stop_job(JobKind::Collection, SYSTEM, id, access.caller().name(), now)
-            .await
-    }
-
     pub(crate) async fn collect(&self, mut job: Job<'_>) -> Result<Ended> {
         let request = CollectionRequest::of_json(&job.run.parameters)?;
         let now = Utc::now();
@@ -259,14 +185,6 @@ impl Registry {
             Err(metadata::Error::TagKept { .. }) => Ok(false),
             deleted => Ok(deleted?),
         }
-    }
-}
-
-/// Setting it anew is changing it: Harbor asks for the right to create at `POST`, to update at `PUT`.
-fn demand_change(access: &SystemAccess) -> Result<()> {
-    match access.action() {
-        SystemAction::GarbageCollectionCreate => Ok(()),
-        _ => demand_system(access, SystemAction::GarbageCollectionUpdate),
     }
 }
 

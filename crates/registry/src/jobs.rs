@@ -2,6 +2,7 @@
 //! that it is alive, and where that node was killed another takes it up again. What fails is tried again a few times, later
 //! each time. What a kind of job does is [`crate::purge`]'s, [`crate::collection`]'s and [`crate::retention`]'s.
 
+mod system;
 mod when;
 
 use std::time::{Duration, Instant};
@@ -14,6 +15,7 @@ use tokio::sync::Notify;
 use crate::cron::next_after;
 use crate::{Error, Registry, Result};
 
+pub use system::{JobActions, SystemJob, SystemRequest};
 pub use when::When;
 
 /// Another node may have set a schedule or asked for a run: looked for so often.
@@ -29,7 +31,7 @@ const FIRST_PAUSE: TimeDelta = TimeDelta::seconds(10);
 /// Runs that are remembered, of each kind and subject.
 const KEPT_RUNS: u64 = 100;
 /// The whole system.
-pub(crate) const SYSTEM: i64 = 0;
+const SYSTEM: i64 = 0;
 
 /// A kind of job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -70,7 +70,7 @@ pub use figures::{
 pub use filter::{FilterDraft, FilterReport, Filtered, FilteredRepository};
 pub use health::{Component, Room};
 pub use immutability::{Immutability, ImmutabilityRule};
-pub use jobs::When;
+pub use jobs::{JobActions, SystemJob, SystemRequest, When};
 pub use labels::LabelAccess;
 pub use members::Who;
 pub use projects::ProjectDraft;

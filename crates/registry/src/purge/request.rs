@@ -75,7 +75,7 @@ impl PurgeRequest {
         Self::parse(&parameters)
     }
 
-    pub(super) fn to_json(&self) -> String {
+    pub(crate) fn to_json(&self) -> String {
         let events: Vec<&str> = self.events.iter().map(|event| event.as_str()).collect();
         json!({ RETENTION: self.hours, EVENTS: events.join(","), DRY_RUN: self.is_dry_run })
             .to_string()

@@ -1,12 +1,10 @@
 //! `/system/gc`: what nothing needs removed, by hand or by a schedule.
 
 use auth::SystemAction;
-use axum::Json;
-use axum::response::IntoResponse;
-use chrono::Utc;
 use http::StatusCode;
 use metadata::AuditEvent;
-use registry::{CollectionRequest, When};
+use registry::{CollectionRequest, SystemJob, SystemRequest};
+use serde_json::{Map, Value};
 
 use super::Result;
 use super::extract::{Asked, Body, Names};
@@ -15,7 +13,7 @@ use super::runs::{self, RunBody, ScheduleBody, ScheduleRequest};
 use crate::error::Error;
 use crate::openapi::Created;
 
-const JOB: &str = "GARBAGE_COLLECTION";
+const JOB: SystemJob = SystemJob::Collection;
 const PATH: &str = "/system/gc";
 
 /// Garbage collections, done and running.
@@ -28,19 +26,7 @@ const PATH: &str = "/system/gc";
     responses((status = 200, body = [RunBody])),
 )]
 pub(super) async fn list(asked: Asked, paging: Paging) -> Result {
-    let access = asked.system(SystemAction::GarbageCollectionList).await?;
-    let found = asked
-        .state
-        .registry()
-        .collections(&access, &paging.page)
-        .await;
-    let found = found.map_err(Error::of_management)?;
-    let bodies: Vec<RunBody> = found
-        .items
-        .into_iter()
-        .map(|run| RunBody::of(JOB, run))
-        .collect();
-    Ok(paging.answer(&bodies, found.total))
+    runs::list(&asked, JOB, &paging).await
 }
 
 /// When garbage is collected by itself.
@@ -52,11 +38,7 @@ pub(super) async fn list(asked: Asked, paging: Paging) -> Result {
     responses((status = 200, body = ScheduleBody, description = "The schedule; `{}` where there is none")),
 )]
 pub(super) async fn schedule(asked: Asked) -> Result {
-    let access = asked.system(SystemAction::GarbageCollectionRead).await?;
-    let found = asked.state.registry().collection_schedule(&access).await;
-    let found = found.map_err(Error::of_management)?;
-    let body = found.map(ScheduleBody::from).unwrap_or_default();
-    Ok(Json(body).into_response())
+    runs::schedule(&asked, JOB).await
 }
 
 /// Collects garbage at once, or says when it is collected by itself.
@@ -92,29 +74,20 @@ pub(super) async fn update_schedule(
 
 /// The number of the collection that was begun, where one was.
 async fn set(asked: &Asked, action: SystemAction, request: ScheduleRequest) -> Result<Option<i64>> {
-    let access = asked.system(action).await?;
-    let now = Utc::now();
-    let (kind, when, parameters) = request.parsed()?;
-    asked.about(&kind);
-    let registry = asked.state.registry();
-    let what = || CollectionRequest::parse(&parameters).map_err(Error::of_management);
-    match when {
-        When::Never => registry
-            .unschedule_collection(&access)
-            .await
-            .map(|()| None)
-            .map_err(Error::of_management),
-        When::Now => {
-            asked.is(AuditEvent::CreateGarbageCollection);
-            let begun = registry.collect_now(&access, &what()?, now).await;
-            begun.map(Some).map_err(Error::of_management)
-        }
-        When::Every(every, cron) => {
-            let what = what()?;
-            let set = registry.schedule_collection(&access, &every, &cron, &what, now);
-            set.await.map(|()| None).map_err(Error::of_management)
-        }
-    }
+    let what = |parameters: &Map<String, Value>| {
+        CollectionRequest::parse(parameters)
+            .map(SystemRequest::Collection)
+            .map_err(Error::of_management)
+    };
+    runs::set(
+        asked,
+        JOB,
+        action,
+        request,
+        AuditEvent::CreateGarbageCollection,
+        what,
+    )
+    .await
 }
 
 /// A garbage collection.
@@ -126,10 +99,7 @@ async fn set(asked: &Asked, action: SystemAction, request: ScheduleRequest) -> R
     responses((status = 200, body = RunBody)),
 )]
 pub(super) async fn get(asked: Asked, Names(id): Names<i64>) -> Result {
-    let access = asked.system(SystemAction::GarbageCollectionRead).await?;
-    let found = asked.state.registry().find_collection(&access, id).await;
-    let found = found.map_err(Error::of_management)?;
-    Ok(Json(RunBody::of(JOB, found)).into_response())
+    runs::get(&asked, JOB, id).await
 }
 
 /// Stops a garbage collection; what it has removed stays so.
@@ -141,16 +111,7 @@ pub(super) async fn get(asked: Asked, Names(id): Names<i64>) -> Result {
     responses((status = 200)),
 )]
 pub(super) async fn stop(asked: Asked, Names(id): Names<i64>) -> Result<StatusCode> {
-    let access = asked.system(SystemAction::GarbageCollectionStop).await?;
-    asked.about(&id.to_string());
-    let stopped = asked
-        .state
-        .registry()
-        .stop_collection(&access, id, Utc::now())
-        .await;
-    stopped
-        .map(|()| StatusCode::OK)
-        .map_err(Error::of_management)
+    runs::stop(&asked, JOB, id).await
 }
 
 /// What a garbage collection has to tell.
@@ -162,8 +123,5 @@ pub(super) async fn stop(asked: Asked, Names(id): Names<i64>) -> Result<StatusCo
     responses((status = 200, body = String, content_type = "text/plain")),
 )]
 pub(super) async fn log(asked: Asked, Names(id): Names<i64>) -> Result {
-    let access = asked.system(SystemAction::GarbageCollectionRead).await?;
-    let found = asked.state.registry().find_collection(&access, id).await;
-    let found = found.map_err(Error::of_management)?;
-    runs::log(found.log)
+    runs::log_of(&asked, JOB, id).await
 }

@@ -1,12 +1,10 @@
 //! `/system/purgeaudit`: the audit log made shorter, by hand or by a schedule.
 
 use auth::SystemAction;
-use axum::Json;
-use axum::response::IntoResponse;
-use chrono::Utc;
 use http::StatusCode;
 use metadata::AuditEvent;
-use registry::{PurgeRequest, When};
+use registry::{PurgeRequest, SystemJob, SystemRequest};
+use serde_json::{Map, Value};
 
 use super::Result;
 use super::extract::{Asked, Body, Names};
@@ -15,7 +13,7 @@ use super::runs::{self, RunBody, ScheduleBody, ScheduleRequest};
 use crate::error::Error;
 use crate::openapi::Created;
 
-const JOB: &str = "PURGE_AUDIT_LOG";
+const JOB: SystemJob = SystemJob::Purge;
 const PATH: &str = "/system/purgeaudit";
 
 /// Purges of the audit log, done and running.
@@ -28,15 +26,7 @@ const PATH: &str = "/system/purgeaudit";
     responses((status = 200, body = [RunBody])),
 )]
 pub(super) async fn list(asked: Asked, paging: Paging) -> Result {
-    let access = asked.system(SystemAction::PurgeAuditList).await?;
-    let found = asked.state.registry().purges(&access, &paging.page).await;
-    let found = found.map_err(Error::of_management)?;
-    let bodies: Vec<RunBody> = found
-        .items
-        .into_iter()
-        .map(|run| RunBody::of(JOB, run))
-        .collect();
-    Ok(paging.answer(&bodies, found.total))
+    runs::list(&asked, JOB, &paging).await
 }
 
 /// When the audit log is purged by itself.
@@ -48,11 +38,7 @@ pub(super) async fn list(asked: Asked, paging: Paging) -> Result {
     responses((status = 200, body = ScheduleBody, description = "The schedule; `{}` where there is none")),
 )]
 pub(super) async fn schedule(asked: Asked) -> Result {
-    let access = asked.system(SystemAction::PurgeAuditRead).await?;
-    let found = asked.state.registry().purge_schedule(&access).await;
-    let found = found.map_err(Error::of_management)?;
-    let body = found.map(ScheduleBody::from).unwrap_or_default();
-    Ok(Json(body).into_response())
+    runs::schedule(&asked, JOB).await
 }
 
 /// Purges the audit log at once, or says when it is purged by itself.
@@ -88,32 +74,21 @@ pub(super) async fn update_schedule(
 
 /// The number of the purge that was begun, where one was.
 async fn set(asked: &Asked, action: SystemAction, request: ScheduleRequest) -> Result<Option<i64>> {
-    let access = asked.system(action).await?;
-    let now = Utc::now();
-    let (kind, when, parameters) = request.parsed()?;
-    asked.about(&kind);
-    let registry = asked.state.registry();
-    let what = || match parameters.is_empty() {
+    let what = |parameters: &Map<String, Value>| match parameters.is_empty() {
         true => Err(runs::bad("schedule parameter cann't be empty")),
-        false => PurgeRequest::parse(&parameters).map_err(Error::of_management),
-    };
-    match when {
-        When::Never => registry
-            .unschedule_purge(&access)
-            .await
-            .map(|()| None)
+        false => PurgeRequest::parse(parameters)
+            .map(SystemRequest::Purge)
             .map_err(Error::of_management),
-        When::Now => {
-            asked.is(AuditEvent::CreatePurgeAudit);
-            let begun = registry.purge_now(&access, &what()?, now).await;
-            begun.map(Some).map_err(Error::of_management)
-        }
-        When::Every(every, cron) => {
-            let what = what()?;
-            let set = registry.schedule_purge(&access, &every, &cron, &what, now);
-            set.await.map(|()| None).map_err(Error::of_management)
-        }
-    }
+    };
+    runs::set(
+        asked,
+        JOB,
+        action,
+        request,
+        AuditEvent::CreatePurgeAudit,
+        what,
+    )
+    .await
 }
 
 /// A purge of the audit log.
@@ -125,10 +100,7 @@ async fn set(asked: &Asked, action: SystemAction, request: ScheduleRequest) -> R
     responses((status = 200, body = RunBody)),
 )]
 pub(super) async fn get(asked: Asked, Names(id): Names<i64>) -> Result {
-    let access = asked.system(SystemAction::PurgeAuditRead).await?;
-    let found = asked.state.registry().find_purge(&access, id).await;
-    let found = found.map_err(Error::of_management)?;
-    Ok(Json(RunBody::of(JOB, found)).into_response())
+    runs::get(&asked, JOB, id).await
 }
 
 /// Stops a purge; what it has deleted stays so.
@@ -140,16 +112,7 @@ pub(super) async fn get(asked: Asked, Names(id): Names<i64>) -> Result {
     responses((status = 200)),
 )]
 pub(super) async fn stop(asked: Asked, Names(id): Names<i64>) -> Result<StatusCode> {
-    let access = asked.system(SystemAction::PurgeAuditStop).await?;
-    asked.about(&id.to_string());
-    let stopped = asked
-        .state
-        .registry()
-        .stop_purge(&access, id, Utc::now())
-        .await;
-    stopped
-        .map(|()| StatusCode::OK)
-        .map_err(Error::of_management)
+    runs::stop(&asked, JOB, id).await
 }
 
 /// What a purge has to tell.
@@ -161,8 +124,5 @@ pub(super) async fn stop(asked: Asked, Names(id): Names<i64>) -> Result<StatusCo
     responses((status = 200, body = String, content_type = "text/plain")),
 )]
 pub(super) async fn log(asked: Asked, Names(id): Names<i64>) -> Result {
-    let access = asked.system(SystemAction::PurgeAuditRead).await?;
-    let found = asked.state.registry().find_purge(&access, id).await;
-    let found = found.map_err(Error::of_management)?;
-    runs::log(found.log)
+    runs::log_of(&asked, JOB, id).await
 }

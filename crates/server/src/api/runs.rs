@@ -1,16 +1,20 @@
 //! What runs and schedules of the system's jobs look like, and what is asked of them: purges and garbage collections alike.
 
+use auth::SystemAction;
+use axum::Json;
 use axum::response::IntoResponse;
 use chrono::Utc;
 use http::header::{CONTENT_TYPE, LOCATION};
 use http::{StatusCode, Uri};
-use metadata::{Execution, Schedule};
-use registry::When;
+use metadata::{AuditEvent, Execution, Schedule};
+use registry::{SystemJob, SystemRequest, When};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+use super::extract::Asked;
 use super::json::{Time, is_default};
+use super::page::Paging;
 use super::{PREFIX, Result, created};
 use crate::error::{Error, harbor};
 
@@ -129,6 +133,92 @@ impl ScheduleRequest {
             self.parameters.unwrap_or_default(),
         ))
     }
+}
+
+/// A page of a job's runs.
+pub(super) async fn list(asked: &Asked, job: SystemJob, paging: &Paging) -> Result {
+    let access = asked.system(job.actions().list).await?;
+    let registry = asked.state.registry();
+    let found = registry.system_jobs(&access, job, &paging.page).await;
+    let found = found.map_err(Error::of_management)?;
+    let bodies: Vec<RunBody> = found
+        .items
+        .into_iter()
+        .map(|run| RunBody::of(job.name(), run))
+        .collect();
+    Ok(paging.answer(&bodies, found.total))
+}
+
+/// A job's schedule.
+pub(super) async fn schedule(asked: &Asked, job: SystemJob) -> Result {
+    let access = asked.system(job.actions().read).await?;
+    let found = asked.state.registry().system_schedule(&access, job).await;
+    let found = found.map_err(Error::of_management)?;
+    let body = found.map(ScheduleBody::from).unwrap_or_default();
+    Ok(Json(body).into_response())
+}
+
+/// A request for a run or a schedule; the number of the run that was begun, where one was. `what` reads its parameters,
+/// which only a run needs, and `begins` is the event of a run begun by hand.
+pub(super) async fn set(
+    asked: &Asked,
+    job: SystemJob,
+    action: SystemAction,
+    request: ScheduleRequest,
+    begins: AuditEvent,
+    what: impl FnOnce(&Map<String, Value>) -> Result<SystemRequest>,
+) -> Result<Option<i64>> {
+    let access = asked.system(action).await?;
+    let now = Utc::now();
+    let (kind, when, parameters) = request.parsed()?;
+    asked.about(&kind);
+    let registry = asked.state.registry();
+    match when {
+        When::Never => registry
+            .unschedule_system_job(&access, job)
+            .await
+            .map(|()| None)
+            .map_err(Error::of_management),
+        When::Now => {
+            asked.is(begins);
+            let what = what(&parameters)?;
+            let begun = registry.begin_system_job(&access, &what, now);
+            begun.await.map(Some).map_err(Error::of_management)
+        }
+        When::Every(every, cron) => {
+            let what = what(&parameters)?;
+            let set = registry.schedule_system_job(&access, &every, &cron, &what, now);
+            set.await.map(|()| None).map_err(Error::of_management)
+        }
+    }
+}
+
+/// One run of a job.
+pub(super) async fn get(asked: &Asked, job: SystemJob, id: i64) -> Result {
+    let found = find(asked, job, id).await?;
+    Ok(Json(RunBody::of(job.name(), found)).into_response())
+}
+
+/// Stops a run.
+pub(super) async fn stop(asked: &Asked, job: SystemJob, id: i64) -> Result<StatusCode> {
+    let access = asked.system(job.actions().stop).await?;
+    asked.about(&id.to_string());
+    let registry = asked.state.registry();
+    let stopped = registry.stop_system_job(&access, job, id, Utc::now()).await;
+    stopped
+        .map(|()| StatusCode::OK)
+        .map_err(Error::of_management)
+}
+
+/// The log of one run of a job.
+pub(super) async fn log_of(asked: &Asked, job: SystemJob, id: i64) -> Result {
+    log(find(asked, job, id).await?.log)
+}
+
+async fn find(asked: &Asked, job: SystemJob, id: i64) -> Result<Execution> {
+    let access = asked.system(job.actions().read).await?;
+    let found = asked.state.registry().system_job(&access, job, id).await;
+    found.map_err(Error::of_management)
 }
 
 /// To a `POST` that set a schedule, or began a run of that number.
